@@ -1,0 +1,231 @@
+/**
+ * The tables as Kysely sees them; `migrations/` is where they come from.
+ *
+ * bigint columns arrive as `bigint` and timestamptz as `Date` (parsers are set on the pool).
+ */
+import type { ColumnType, Generated, JSONColumnType } from "kysely";
+
+type Json<T> = JSONColumnType<T & object, string, string>;
+type Defaulted<T> = ColumnType<T, T | undefined, T>;
+
+export interface MarketDatabase {
+  users: UsersTable;
+  machines: MachinesTable;
+  compute_units: ComputeUnitsTable;
+  objects: ObjectsTable;
+  object_readers: ObjectReadersTable;
+  quotes: QuotesTable;
+  escrows: EscrowsTable;
+  jobs: JobsTable;
+  assignments: AssignmentsTable;
+  checkpoints: CheckpointsTable;
+  job_events: JobEventsTable;
+  loss_points: LossPointsTable;
+  ledger_transactions: LedgerTransactionsTable;
+  postings: PostingsTable;
+  unit_earnings: UnitEarningsTable;
+  outbox: OutboxTable;
+}
+
+export interface UsersTable {
+  id: string;
+  email: string;
+  username: string;
+  name: string;
+  password_hash: string;
+  role: Defaulted<"user" | "admin">;
+  wallet_address: string | null;
+  created_at: Date;
+}
+
+export interface MachinesTable {
+  id: string;
+  owner_id: string;
+  public_key: Uint8Array;
+  api_key_hash: Uint8Array;
+  name: string;
+  hostname: string;
+  os: string;
+  ip_address: string;
+  port: number | null;
+  region: string | null;
+  fingerprint: string | null;
+  version: string | null;
+  hardware: Json<unknown>;
+  state: string;
+  maintenance: Defaulted<boolean>;
+  reputation: number;
+  jobs_completed: Defaulted<number>;
+  jobs_failed: Defaulted<number>;
+  last_seen_at: Date | null;
+  registered_at: Date;
+}
+
+export interface ComputeUnitsTable {
+  id: string;
+  machine_id: string;
+  owner_id: string;
+  device_type: "cpu" | "gpu";
+  device_id: number;
+  device_name: string;
+  allocation: Json<unknown>;
+  cores: Defaulted<number>;
+  memory_bytes: bigint;
+  price_per_hour: bigint;
+  train_flops_per_second: number | null;
+  lowering: string | null;
+  build: string | null;
+  hardware_class: string | null;
+  status: string;
+  status_reason: string | null;
+  load_percent: Defaulted<number>;
+  registered_at: Date;
+}
+
+export interface ObjectsTable {
+  cid: string;
+  size_bytes: bigint;
+  created_at: Date;
+}
+
+export interface ObjectReadersTable {
+  cid: string;
+  user_id: string;
+}
+
+export interface QuotesTable {
+  id: string;
+  user_id: string;
+  amount: bigint;
+  name: string;
+  graph: string;
+  graph_hash: string;
+  dataset: Json<unknown>;
+  settings: Json<unknown>;
+  requirements: Json<unknown>;
+  cost: Json<unknown>;
+  offer: Json<unknown>;
+  seed: string;
+  total_steps: bigint;
+  signature: string;
+  created_at: Date;
+  expires_at: Date;
+}
+
+export interface EscrowsTable {
+  quote_id: string;
+  payer_id: string;
+  amount: bigint;
+  state: string;
+  owner_amount: Defaulted<bigint>;
+  platform_amount: Defaulted<bigint>;
+  refunded_amount: Defaulted<bigint>;
+  shares: ColumnType<unknown, string | undefined, string>;
+  locked_at: Date | null;
+  settled_at: Date | null;
+}
+
+export interface JobsTable {
+  id: string;
+  user_id: string;
+  quote_id: string;
+  name: string;
+  state: string;
+  priority: Defaulted<number>;
+  total_steps: bigint;
+  total_epochs: number;
+  committed_step: Defaulted<bigint>;
+  attempts: Defaulted<number>;
+  banned_machines: Defaulted<string[]>;
+  progress: ColumnType<unknown, string | undefined, string>;
+  placement: ColumnType<unknown, string | null | undefined, string | null>;
+  result: ColumnType<unknown, string | null | undefined, string | null>;
+  failure: ColumnType<unknown, string | null | undefined, string | null>;
+  verification: Defaulted<string>;
+  cancel_keep_model: boolean | null;
+  created_at: Date;
+  started_at: Date | null;
+  ended_at: Date | null;
+}
+
+export interface AssignmentsTable {
+  id: string;
+  job_id: string;
+  unit_id: string;
+  machine_id: string;
+  kind: "TRAIN" | "VERIFY";
+  state: string;
+  fencing_token: Generated<bigint>;
+  from_step: bigint;
+  lease_expires_at: Date;
+  offered_at: Date;
+  accepted_at: Date | null;
+  started_at: Date | null;
+  ended_at: Date | null;
+  failure: ColumnType<unknown, string | null | undefined, string | null>;
+}
+
+export interface CheckpointsTable {
+  job_id: string;
+  step: bigint;
+  cid: string;
+  sha256: string;
+  size_bytes: bigint;
+  assignment_id: string;
+  unit_id: string;
+  machine_id: string;
+  committed_at: Date;
+}
+
+export interface JobEventsTable {
+  id: Generated<bigint>;
+  job_id: string;
+  at: Date;
+  kind: string;
+  message: string;
+}
+
+export interface LossPointsTable {
+  job_id: string;
+  step: bigint;
+  loss: number;
+  accuracy: number | null;
+  test_accuracy: number | null;
+}
+
+export interface LedgerTransactionsTable {
+  id: Generated<bigint>;
+  key: string;
+  kind: string;
+  command: Json<unknown>;
+  job_id: string | null;
+  memo: string;
+  at: Date;
+}
+
+export interface PostingsTable {
+  id: Generated<bigint>;
+  transaction_id: bigint;
+  account: string;
+  amount: bigint;
+}
+
+export interface UnitEarningsTable {
+  job_id: string;
+  unit_id: string;
+  owner_id: string;
+  amount: bigint;
+  earned_at: Date;
+}
+
+export interface OutboxTable {
+  id: Generated<bigint>;
+  key: string;
+  kind: string;
+  payload: Json<unknown>;
+  attempts: Defaulted<number>;
+  next_attempt_at: Date;
+  last_error: string | null;
+  done_at: Date | null;
+  created_at: Date;
+}

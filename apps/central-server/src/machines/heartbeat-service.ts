@@ -1,0 +1,232 @@
+/**
+ * Heartbeats: kept in memory as they come, written together once a second, and turned into states only where something
+ * changed. A crash loses the last second of them, which the next beat makes good.
+ */
+import type { Clock, Logger } from "@cyxwiz/platform";
+import { errorMessage, type NodeId, type UnitId } from "@cyxwiz/primitives";
+import type { UnitEvent, UnitState } from "@cyxwiz/market";
+import { sql, type Kysely } from "kysely";
+import type { MarketDatabase } from "../database/schema.ts";
+import { periodically } from "../scheduling/periodic.ts";
+import { HEARTBEAT_FLUSH_MS, INACTIVE_AFTER_MS, PRESENCE_SWEEP_MS } from "./limits.ts";
+import { raiseNodeEvent, raiseUnitEvent } from "./machine-state.ts";
+import type { BeatPath, Presence } from "./presence.ts";
+
+/** What a heartbeat says about one unit. */
+export interface UnitBeat {
+  readonly unitId: UnitId;
+  readonly status: UnitState;
+  /** 0 to 100. */
+  readonly loadPercent: number;
+}
+
+export interface HeartbeatOptions {
+  readonly db: Kysely<MarketDatabase>;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly presence: Presence;
+  /** Called when a node or unit may take work again. */
+  readonly onAvailable: () => void;
+}
+
+export class HeartbeatService {
+  readonly #options: HeartbeatOptions;
+  /** Nodes that the database shows as online. */
+  readonly #shownOnline = new Set<NodeId>();
+  readonly #unwritten = new Map<NodeId, Date>();
+  /** What each node last said about its units. Kept by node, so that nobody speaks about another's units. */
+  readonly #latest = new Map<NodeId, ReadonlyMap<UnitId, UnitBeat>>();
+
+  constructor(options: HeartbeatOptions) {
+    this.#options = options;
+  }
+
+  /** Reads who was online before a restart. */
+  async load(): Promise<void> {
+    const rows = await this.#options.db
+      .selectFrom("machines")
+      .select(["id", "state", "last_seen_at"])
+      .where("state", "in", ["ACTIVE", "BUSY"])
+      .execute();
+    for (const row of rows) {
+      this.#shownOnline.add(row.id as NodeId);
+      if (row.last_seen_at) this.#options.presence.seed(row.id as NodeId, row.last_seen_at);
+    }
+  }
+
+  /** Runs until the signal aborts. */
+  async run(signal: AbortSignal): Promise<void> {
+    const loop = { clock: this.#options.clock, logger: this.#options.logger, signal };
+    await Promise.all([
+      periodically({ ...loop, name: "heartbeat-flush", everyMs: HEARTBEAT_FLUSH_MS }, () => this.flush()),
+      periodically({ ...loop, name: "presence-sweep", everyMs: PRESENCE_SWEEP_MS }, () => this.sweep()),
+    ]);
+  }
+
+  /** Takes one beat of a node whose caller was checked. Touches the database only where a state changes. */
+  async beat(nodeId: NodeId, path: BeatPath, units: readonly UnitBeat[]): Promise<void> {
+    const { clock, presence } = this.#options;
+    presence.beat(nodeId, path);
+    this.#unwritten.set(nodeId, new Date(clock.now()));
+    if (!this.#shownOnline.has(nodeId)) await this.#returned(nodeId);
+    if (units.length === 0) return;
+    const before = this.#latest.get(nodeId);
+    this.#latest.set(nodeId, new Map(units.map((unit) => [unit.unitId, unit])));
+    for (const unit of units) {
+      if (before?.get(unit.unitId)?.status !== unit.status) await this.#statusReported(nodeId, unit);
+    }
+  }
+
+  /** Called by a registration, which is a sign of life like a beat and has already written the state. */
+  registered(nodeId: NodeId): void {
+    this.#shownOnline.add(nodeId);
+    this.#options.onAvailable();
+  }
+
+  /** What the node last said about a unit, if it spoke since the server started. */
+  latest(nodeId: NodeId, unitId: UnitId): UnitBeat | undefined {
+    return this.#latest.get(nodeId)?.get(unitId);
+  }
+
+  /** Writes what came since the last flush: one statement for all nodes, one for all units. */
+  async flush(): Promise<void> {
+    const beats = [...this.#unwritten];
+    this.#unwritten.clear();
+    try {
+      await this.#writeBeats(beats);
+      await this.#writeLoads(beats.map(([nodeId]) => nodeId));
+    } catch (error) {
+      for (const [nodeId, at] of beats) if (!this.#unwritten.has(nodeId)) this.#unwritten.set(nodeId, at);
+      throw error;
+    }
+  }
+
+  /** Records who fell silent: node OFFLINE, its active units OFFLINE; after seven days INACTIVE. */
+  async sweep(): Promise<void> {
+    const { db, clock, logger, presence } = this.#options;
+    for (const nodeId of this.#shownOnline) {
+      if (presence.isOnline(nodeId)) continue;
+      this.#shownOnline.delete(nodeId);
+      try {
+        await db.transaction().execute((transaction) => wentSilent(transaction, nodeId));
+      } catch (error) {
+        this.#shownOnline.add(nodeId);
+        throw error;
+      }
+      logger.info("a node fell silent", { nodeId });
+    }
+    const silentSince = new Date(clock.now() - INACTIVE_AFTER_MS);
+    const abandoned = await db
+      .selectFrom("machines")
+      .select("id")
+      .where("state", "=", "OFFLINE")
+      .where("last_seen_at", "<", silentSince)
+      .execute();
+    for (const row of abandoned) {
+      await db.transaction().execute((transaction) => raiseNodeEvent(transaction, row.id as NodeId, "silent-for-days"));
+    }
+  }
+
+  async #returned(nodeId: NodeId): Promise<void> {
+    const { db, logger, onAvailable } = this.#options;
+    this.#shownOnline.add(nodeId);
+    try {
+      await db.transaction().execute((transaction) => cameBack(transaction, nodeId));
+    } catch (error) {
+      this.#shownOnline.delete(nodeId);
+      logger.warn("a returning node could not be recorded; its next beat tries again", {
+        nodeId,
+        error: errorMessage(error),
+      });
+      throw error;
+    }
+    onAvailable();
+  }
+
+  /** A node pauses, resumes and tests its own units; what its state does not take is ignored. */
+  async #statusReported(nodeId: NodeId, unit: UnitBeat): Promise<void> {
+    const { db, onAvailable } = this.#options;
+    const moved = await db.transaction().execute(async (transaction) => {
+      const row = await transaction
+        .selectFrom("compute_units")
+        .select("status")
+        .where("id", "=", unit.unitId)
+        .where("machine_id", "=", nodeId)
+        .executeTakeFirst();
+      const event = row && eventBetween(row.status as UnitState, unit.status);
+      return event && raiseUnitEvent(transaction, unit.unitId, event, event === "paused" ? "node" : null);
+    });
+    if (moved === "ACTIVE") onAvailable();
+  }
+
+  async #writeBeats(beats: readonly (readonly [NodeId, Date])[]): Promise<void> {
+    if (beats.length === 0) return;
+    const ids = beats.map(([nodeId]) => nodeId as string);
+    const times = beats.map(([, at]) => at);
+    await sql`
+      update machines set last_seen_at = beat.at
+      from unnest(${ids}::uuid[], ${times}::timestamptz[]) as beat (id, at)
+      where machines.id = beat.id
+    `.execute(this.#options.db);
+  }
+
+  async #writeLoads(nodes: readonly NodeId[]): Promise<void> {
+    const loads = nodes.flatMap((nodeId) =>
+      [...(this.#latest.get(nodeId)?.values() ?? [])].map((unit) => ({ nodeId, ...unit })),
+    );
+    if (loads.length === 0) return;
+    const ids = loads.map((load) => load.unitId as string);
+    const machines = loads.map((load) => load.nodeId as string);
+    const percents = loads.map((load) => load.loadPercent);
+    await sql`
+      update compute_units set load_percent = load.percent
+      from unnest(${ids}::text[], ${machines}::uuid[], ${percents}::real[]) as load (id, machine_id, percent)
+      where compute_units.id = load.id and compute_units.machine_id = load.machine_id
+    `.execute(this.#options.db);
+  }
+}
+
+async function wentSilent(transaction: Kysely<MarketDatabase>, nodeId: NodeId): Promise<void> {
+  await raiseNodeEvent(transaction, nodeId, "went-silent");
+  for (const unitId of await unitsIn(transaction, nodeId, "ACTIVE")) {
+    await raiseUnitEvent(transaction, unitId, "heartbeat-lost");
+  }
+}
+
+async function cameBack(transaction: Kysely<MarketDatabase>, nodeId: NodeId): Promise<void> {
+  await raiseNodeEvent(transaction, nodeId, "heartbeat");
+  const running = await transaction
+    .selectFrom("assignments")
+    .select("id")
+    .where("machine_id", "=", nodeId)
+    .where("ended_at", "is", null)
+    .limit(1)
+    .executeTakeFirst();
+  if (running) await raiseNodeEvent(transaction, nodeId, "work-started");
+  for (const unitId of await unitsIn(transaction, nodeId, "OFFLINE")) {
+    await raiseUnitEvent(transaction, unitId, "heartbeat-returned");
+  }
+}
+
+async function unitsIn(
+  transaction: Kysely<MarketDatabase>,
+  nodeId: NodeId,
+  status: UnitState,
+): Promise<readonly UnitId[]> {
+  const rows = await transaction
+    .selectFrom("compute_units")
+    .select("id")
+    .where("machine_id", "=", nodeId)
+    .where("status", "=", status)
+    .execute();
+  return rows.map((row) => row.id as UnitId);
+}
+
+function eventBetween(recorded: UnitState, reported: UnitState): UnitEvent | undefined {
+  if (reported === "PAUSED") return recorded === "PAUSED" ? undefined : "paused";
+  if (reported === "ERROR") return recorded === "ERROR" ? undefined : "self-test-failed";
+  if (reported !== "ACTIVE") return undefined;
+  if (recorded === "PAUSED") return "resumed";
+  if (recorded === "ERROR") return "self-test-passed";
+  return undefined;
+}

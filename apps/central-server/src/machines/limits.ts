@@ -1,0 +1,16 @@
+/** Caps and periods of the machines feature, each with its reason. */
+
+/** How often heartbeats kept in memory are written: one statement a second for all nodes, and a crash loses a second. */
+export const HEARTBEAT_FLUSH_MS = 1_000;
+
+/** How often silent nodes are looked for; offline is recorded at most this much late. */
+export const PRESENCE_SWEEP_MS = 1_000;
+
+/** An OFFLINE node becomes INACTIVE after this long, and must prove itself again by registering. */
+export const INACTIVE_AFTER_MS: number = 7 * 24 * 3_600 * 1_000;
+
+/** Nodes in one answer of the public list: ten screens of a dashboard. */
+export const MAX_NODES_LISTED = 500;
+
+/** Memory that the system keeps of a GPU when its owner did not say. */
+export const DEFAULT_VRAM_RESERVED_MB = 2_048;

@@ -1,0 +1,128 @@
+/** The market as the command line sees it: one method per thing that a person can do. */
+import { createReadStream } from "node:fs";
+import {
+  healthSchema,
+  jobListSchema,
+  jobSchema,
+  lossCurveSchema,
+  publicNodeSchema,
+  quoteSchema,
+  RestClient,
+  sessionSchema,
+  storedObjectSchema,
+  userSchema,
+  walletHistorySchema,
+  walletSchema,
+  type Job,
+  type LoginRequest,
+  type PublicNode,
+  type Quote,
+  type QuoteRequest,
+  type RegisterRequest,
+  type Session,
+  type User,
+  type Wallet,
+  type WalletHistory,
+} from "@cyxwiz/protocol/rest";
+import { z } from "zod";
+
+export type JobSummary = z.infer<typeof jobListSchema>["jobs"][number];
+export type LossCurve = z.infer<typeof lossCurveSchema>["points"];
+
+export class MarketClient {
+  readonly #rest: RestClient;
+
+  constructor(baseUrl: string, token?: string) {
+    this.#rest = new RestClient({ baseUrl, token: () => token });
+  }
+
+  async health(signal?: AbortSignal): Promise<z.infer<typeof healthSchema>> {
+    return await this.#rest.call("GET", "/api/health", { schema: healthSchema, ...(signal && { signal }) });
+  }
+
+  async register(body: RegisterRequest): Promise<Session> {
+    return await this.#rest.call("POST", "/api/auth/register", { body, schema: sessionSchema });
+  }
+
+  async login(body: LoginRequest): Promise<Session> {
+    return await this.#rest.call("POST", "/api/auth/login", { body, schema: sessionSchema });
+  }
+
+  async me(): Promise<User> {
+    return await this.#rest.call("GET", "/api/auth/me", { schema: userSchema });
+  }
+
+  async nodes(): Promise<PublicNode[]> {
+    const schema = z.object({ nodes: z.array(publicNodeSchema) });
+    return (await this.#rest.call("GET", "/api/nodes", { schema })).nodes;
+  }
+
+  async wallet(): Promise<Wallet> {
+    return await this.#rest.call("GET", "/api/wallet", { schema: walletSchema });
+  }
+
+  async walletHistory(limit: number, cursor?: string): Promise<WalletHistory> {
+    const query = new URLSearchParams({ limit: String(limit), ...(cursor && { cursor }) });
+    return await this.#rest.call("GET", `/api/wallet/history?${query}`, { schema: walletHistorySchema });
+  }
+
+  async faucet(amount: string, idempotencyKey: string): Promise<Wallet> {
+    return await this.#rest.call("POST", "/api/wallet/faucet", {
+      body: { amount },
+      schema: walletSchema,
+      idempotencyKey,
+    });
+  }
+
+  /** Uploads a file; the same bytes twice are the same object. */
+  async uploadFile(path: string, signal?: AbortSignal): Promise<{ cid: string; size_bytes: number }> {
+    return await this.#rest.upload("/api/objects", createReadStream(path), {
+      schema: storedObjectSchema,
+      ...(signal && { signal }),
+    });
+  }
+
+  async quote(body: QuoteRequest): Promise<Quote> {
+    return await this.#rest.call("POST", "/api/quotes", { body, schema: quoteSchema });
+  }
+
+  /** Idempotent by job id: repeat it after a lost answer. */
+  async submit(quoteId: string, jobId: string): Promise<Job> {
+    return await this.#rest.call("POST", "/api/jobs", {
+      body: { quote_id: quoteId, job_id: jobId },
+      schema: jobSchema,
+    });
+  }
+
+  async jobs(query: { state?: string; limit: number; cursor?: string }): Promise<z.infer<typeof jobListSchema>> {
+    const search = new URLSearchParams({
+      limit: String(query.limit),
+      ...(query.state && { state: query.state }),
+      ...(query.cursor && { cursor: query.cursor }),
+    });
+    return await this.#rest.call("GET", `/api/jobs?${search}`, { schema: jobListSchema });
+  }
+
+  async job(jobId: string, signal?: AbortSignal): Promise<Job> {
+    return await this.#rest.call("GET", `/api/jobs/${jobId}`, { schema: jobSchema, ...(signal && { signal }) });
+  }
+
+  async lossCurve(jobId: string): Promise<LossCurve> {
+    return (await this.#rest.call("GET", `/api/jobs/${jobId}/losses`, { schema: lossCurveSchema })).points;
+  }
+
+  async cancel(jobId: string, keepModel: boolean): Promise<Job> {
+    return await this.#rest.call("POST", `/api/jobs/${jobId}/cancel`, {
+      body: { keep_model: keepModel },
+      schema: jobSchema,
+    });
+  }
+
+  async downloadModel(
+    jobId: string,
+    format: "onnx" | "safetensors",
+    signal?: AbortSignal,
+  ): Promise<AsyncIterable<Uint8Array>> {
+    return (await this.#rest.download(`/api/jobs/${jobId}/model?format=${format}`, signal)).bytes;
+  }
+}

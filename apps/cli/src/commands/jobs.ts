@@ -1,0 +1,55 @@
+import type { Job } from "@cyxwiz/protocol/rest";
+import { formatPercent } from "../terminal/format.ts";
+import { formatTable } from "../terminal/table.ts";
+import { paymentLines, placementLines, resultLines } from "../training/job-report.ts";
+import { progressLine } from "../training/progress-line.ts";
+import { isOver } from "../training/watch-job.ts";
+import { report, requireSession, type CommandContext } from "./command-context.ts";
+import { follow } from "./train.ts";
+
+export async function listJobs(context: CommandContext, options: { state?: string; limit: number }): Promise<void> {
+  const { client } = await requireSession(context, "cyxwiz jobs list");
+  const page = await client.jobs(options);
+  report(context, page, () =>
+    page.jobs.length === 0
+      ? "No jobs yet. Train something: cyxwiz train examples/digits-cnn.cyxwiz --data mnist"
+      : formatTable(
+          [
+            { title: "job", value: (job) => job.job_id },
+            { title: "name", value: (job) => job.name.slice(0, 24) },
+            { title: "state", value: (job) => job.state },
+            { title: "done", align: "right", value: (job) => formatPercent(job.progress) },
+            { title: "node", value: (job) => job.node?.name ?? "" },
+            { title: "quoted", align: "right", value: (job) => job.payment.quoted },
+            { title: "created", value: (job) => job.created_at.slice(0, 19).replace("T", " ") },
+          ],
+          page.jobs,
+        ),
+  );
+}
+
+export async function showJob(context: CommandContext, jobId: string): Promise<void> {
+  const { client } = await requireSession(context, "cyxwiz jobs show");
+  const job = await client.job(jobId);
+  report(context, job, () => jobText(job, context));
+}
+
+export async function watch(context: CommandContext, jobId: string): Promise<void> {
+  const { client } = await requireSession(context, "cyxwiz jobs watch");
+  const job = await follow(context, client, jobId);
+  report(context, job, () => jobText(job, context));
+}
+
+export async function cancel(context: CommandContext, jobId: string, options: { keepModel?: boolean }): Promise<void> {
+  const { client } = await requireSession(context, "cyxwiz jobs cancel");
+  const job = await client.cancel(jobId, options.keepModel ?? false);
+  report(context, job, () => `Job ${jobId} is ${job.state}. Committed steps are paid, the rest comes back to you.`);
+}
+
+function jobText(job: Job, context: CommandContext): string {
+  const head = isOver(job)
+    ? resultLines(job, context.terminal)
+    : [`${job.name}: ${progressLine(job, context.terminal)}`];
+  const story = job.events.map((event) => `  ${event.at.slice(11, 19)}  ${event.message}`);
+  return [...head, "", ...placementLines(job), "", ...paymentLines(job), "", "What happened", ...story].join("\n");
+}

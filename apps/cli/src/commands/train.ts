@@ -1,0 +1,113 @@
+import { randomUUID } from "node:crypto";
+import { AppError } from "@cyxwiz/primitives";
+import type { Job, Quote } from "@cyxwiz/protocol/rest";
+import type { MarketClient } from "../client/market-client.ts";
+import { CLI_ERRORS } from "../errors.ts";
+import { formatBytes, formatDuration } from "../terminal/format.ts";
+import { formatTable } from "../terminal/table.ts";
+import { curveText, paymentLines, placementLines, resultLines } from "../training/job-report.ts";
+import { prepareTraining, type TrainingRequest } from "../training/prepare-training.ts";
+import { progressLine } from "../training/progress-line.ts";
+import { watchJob } from "../training/watch-job.ts";
+import { report, requireSession, type CommandContext } from "./command-context.ts";
+import { downloadModels } from "./models.ts";
+
+export interface TrainOptions extends TrainingRequest {
+  readonly detach?: boolean;
+  readonly out?: string;
+}
+
+/** Asks for a price and locks nothing. */
+export async function quote(context: CommandContext, request: TrainingRequest): Promise<void> {
+  const { client } = await requireSession(context, "cyxwiz quote");
+  const offer = await askQuote(context, client, request);
+  report(context, offer, () => quoteText(offer));
+}
+
+/** Quote, escrow, train, watch, download. */
+export async function train(context: CommandContext, options: TrainOptions): Promise<void> {
+  const { client } = await requireSession(context, "cyxwiz train");
+  const offer = await askQuote(context, client, options);
+  context.terminal.say(quoteText(offer));
+  const job = await client.submit(offer.quote_id, randomUUID());
+  context.terminal.say(`Job ${job.job_id} is submitted; ${offer.amount} CYXWIZ are in escrow.`);
+  if (options.detach) {
+    report(context, job, () => `Follow it with: cyxwiz jobs watch ${job.job_id}`);
+    return;
+  }
+  const over = await follow(context, client, job.job_id);
+  const files = await downloadModels(client, over, options.out ?? ".", context.signal);
+  report(context, { ...over, downloaded: files }, () =>
+    [
+      ...resultLines(over, context.terminal),
+      "",
+      ...placementLines(over),
+      "",
+      ...paymentLines(over),
+      "",
+      ...files.map((path) => `  ${path}`),
+    ].join("\n"),
+  );
+  if (over.state !== "COMPLETED") {
+    throw new AppError(CLI_ERRORS.JOB_ENDED, {
+      jobId: over.job_id,
+      state: over.state,
+      reason: over.failure?.message ?? "cancelled",
+    });
+  }
+}
+
+/** Shows progress until the job is over; on a plain stream a line each time that the state or the epoch changes. */
+export async function follow(context: CommandContext, client: MarketClient, jobId: string): Promise<Job> {
+  const { terminal, clock, signal } = context;
+  let shown = "";
+  const over = await watchJob({
+    client,
+    jobId,
+    clock,
+    signal,
+    onUpdate: (job) => {
+      const key = `${job.state} ${job.epoch}`;
+      const line = progressLine(job, terminal);
+      if (terminal.live) terminal.redraw(line);
+      else if (key !== shown) terminal.say(line);
+      shown = key;
+    },
+    onOffline: () => terminal.redraw("the Central Server does not answer; trying again …"),
+  });
+  terminal.say(curveText(await client.lossCurve(jobId), terminal));
+  return over;
+}
+
+export async function askQuote(
+  context: CommandContext,
+  client: MarketClient,
+  request: TrainingRequest,
+): Promise<Quote> {
+  context.terminal.say(`Reading ${request.data} and uploading it …`);
+  const prepared = await prepareTraining(request, client, context.signal);
+  for (const assumption of prepared.assumptions) context.terminal.say(`  assumed: ${assumption}`);
+  context.terminal.say(`${prepared.trainSamples} samples to train on, ${prepared.testSamples} held out.`);
+  return await client.quote(prepared.quoteRequest);
+}
+
+export function quoteText(offer: Quote): string {
+  const { best } = offer;
+  const rows = [best, ...offer.alternatives];
+  const time = `${formatDuration(best.seconds_expected)}, at most ${formatDuration(best.seconds_at_most)}`;
+  return [
+    `Quote: ${offer.amount} CYXWIZ for ${offer.total_steps} steps on ${best.node_name} (${time})`,
+    `  ${offer.cost.parameters} parameters, ${formatBytes(offer.cost.peak_memory_bytes)} of memory, ${(offer.cost.train_flops / 1e9).toFixed(1)} GFLOP`,
+    formatTable(
+      [
+        { title: "  node", value: (row) => `  ${row.node_name}` },
+        { title: "device", value: (row) => row.device },
+        { title: "cost", align: "right", value: (row) => row.cost },
+        { title: "expected", align: "right", value: (row) => formatDuration(row.seconds_expected) },
+        { title: "score", align: "right", value: (row) => row.score.toFixed(1) },
+      ],
+      rows,
+    ),
+    ...offer.not_fitting.map((filter) => `  not fitting: ${filter.message}`),
+  ].join("\n");
+}

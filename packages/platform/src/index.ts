@@ -1,0 +1,12 @@
+export type { Clock } from "./clock/clock.ts";
+export { systemClock } from "./clock/system-clock.ts";
+export { VirtualClock } from "./clock/virtual-clock.ts";
+export { BoundedQueue } from "./flow/bounded-queue.ts";
+export { backoffDelay, retry } from "./flow/retry.ts";
+export type { RetryOptions } from "./flow/retry.ts";
+export { nodeIdOfPublicKey, uuidV5 } from "./identity/node-id.ts";
+export { LOG_LEVELS } from "./log/logger.ts";
+export type { LogFields, Logger, LogLevel } from "./log/logger.ts";
+export { MemoryLogger } from "./log/memory-logger.ts";
+export type { LogLine } from "./log/memory-logger.ts";
+export { createLogger } from "./log/pino-logger.ts";

@@ -1,0 +1,171 @@
+import { z } from "zod";
+import { amountSchema, cidSchema, timeSchema, uuidSchema } from "./shared-schemas.ts";
+
+export const datasetDescriptorSchema = z.object({
+  cid: cidSchema,
+  size_bytes: z.number().int().min(1).max(1e13),
+  train_samples: z.number().int().min(1).max(1e10),
+  test_samples: z.number().int().min(0).max(1e10),
+  sample_shape: z.array(z.number().int().min(1).max(1e6)).min(1).max(4),
+  classes: z.number().int().min(0).max(1e6).describe("0 for regression"),
+  target_shape: z.array(z.number().int().min(1).max(1e6)).max(4).default([]),
+});
+export type DatasetDescriptorBody = z.infer<typeof datasetDescriptorSchema>;
+
+export const trainingSettingsSchema = z.object({
+  batch_size: z.number().int().min(1).max(65_536),
+  epochs: z.number().int().min(1).max(100_000),
+  learning_rate: z.number().positive().max(100).optional().describe("The optimizer's own rate when absent"),
+  checkpoint_every_steps: z.number().int().min(1).max(1_000_000).optional(),
+  seed: z
+    .string()
+    .regex(/^\d{1,20}$/, "expected an unsigned 64-bit integer as a decimal string")
+    .optional()
+    .describe("Drawn by the server when absent"),
+});
+export type TrainingSettingsBody = z.infer<typeof trainingSettingsSchema>;
+
+export const quoteRequestSchema = z.object({
+  graph: z.string().min(2).max(4_000_000).describe("The graph as a .cyxwiz document"),
+  dataset: datasetDescriptorSchema,
+  settings: trainingSettingsSchema,
+  requirements: z
+    .object({
+      device: z.enum(["any", "cpu", "gpu"]).default("any"),
+      max_price: amountSchema.optional().describe("No quote above this"),
+      min_reputation: z.number().min(0).max(100).optional(),
+      node_id: uuidSchema.optional(),
+    })
+    .default({ device: "any" }),
+});
+export type QuoteRequest = z.infer<typeof quoteRequestSchema>;
+
+const unitOfferSchema = z.object({
+  unit_id: z.string(),
+  node_id: uuidSchema,
+  node_name: z.string(),
+  device: z.string(),
+  cost: amountSchema,
+  seconds_expected: z.number(),
+  seconds_at_most: z.number(),
+  score: z.number(),
+  breakdown: z.record(z.string(), z.number()).describe("The terms that the score adds up"),
+});
+
+export const quoteSchema = z.object({
+  quote_id: uuidSchema,
+  amount: amountSchema.describe("What escrow locks: the most that this job can cost"),
+  expires_at: timeSchema,
+  seed: z.string(),
+  total_steps: z.number().int(),
+  cost: z.object({
+    parameters: z.number().int(),
+    train_flops: z.number(),
+    peak_memory_bytes: z.number(),
+    dataset_bytes: z.number(),
+    checkpoint_bytes: z.number(),
+  }),
+  best: unitOfferSchema,
+  alternatives: z.array(unitOfferSchema),
+  not_fitting: z.array(z.object({ filter: z.string(), units: z.number().int(), message: z.string() })),
+  signature: z
+    .string()
+    .describe("Compact JWS (EdDSA) of the server over quote id, amount, graph hash, data CID and expiry"),
+});
+export type Quote = z.infer<typeof quoteSchema>;
+
+export const JOB_STATES = [
+  "CREATED",
+  "QUEUED",
+  "ESCROWED",
+  "ASSIGNED",
+  "RUNNING",
+  "VERIFYING",
+  "COMPLETED",
+  "FAILED",
+  "CANCELLED",
+] as const;
+
+export const submitJobRequestSchema = z.object({
+  quote_id: uuidSchema,
+  job_id: uuidSchema.optional().describe("Chosen by the caller to make the call repeatable; drawn when absent"),
+});
+
+export const paymentSchema = z.object({
+  escrow_state: z.enum(["NONE", "LOCKED", "SETTLING", "SETTLED"]),
+  quoted: amountSchema,
+  owner: amountSchema,
+  platform: amountSchema,
+  refunded: amountSchema,
+  shares: z.array(z.object({ node_id: uuidSchema, unit_id: z.string(), amount: amountSchema })),
+});
+
+export const jobSchema = z.object({
+  job_id: uuidSchema,
+  name: z.string(),
+  state: z.enum(JOB_STATES),
+  created_at: timeSchema,
+  started_at: timeSchema.nullable(),
+  ended_at: timeSchema.nullable(),
+  progress: z.number().min(0).max(1),
+  step: z.number().int(),
+  total_steps: z.number().int(),
+  epoch: z.number().int(),
+  total_epochs: z.number().int(),
+  loss: z.number().nullable(),
+  accuracy: z.number().nullable(),
+  samples_per_second: z.number().nullable(),
+  seconds_left: z.number().nullable(),
+  metrics: z.record(z.string(), z.number()),
+  node: z.object({ node_id: uuidSchema, name: z.string(), unit_id: z.string(), device: z.string() }).nullable(),
+  payment: paymentSchema,
+  verification: z.enum(["unverified", "pending", "verified", "refused"]),
+  seed: z.string(),
+  failure: z.object({ blame: z.enum(["job", "node", "server"]), code: z.string(), message: z.string() }).nullable(),
+  waiting_because: z.string().nullable().describe("Why a queued job has no node yet"),
+  files: z.object({
+    onnx: z.object({ cid: cidSchema, size_bytes: z.number(), sha256: z.string() }).nullable(),
+    weights: z.object({ cid: cidSchema, size_bytes: z.number(), sha256: z.string() }).nullable(),
+  }),
+  placement: z
+    .object({
+      score: z.number(),
+      breakdown: z.record(z.string(), z.number()),
+      runners_up: z.array(
+        z.object({
+          node_name: z.string(),
+          unit_id: z.string(),
+          score: z.number(),
+          breakdown: z.record(z.string(), z.number()),
+        }),
+      ),
+    })
+    .nullable()
+    .describe("Why this node: its score and those of the next best"),
+  checkpoints: z.array(
+    z.object({ step: z.number().int(), cid: cidSchema, sha256: z.string(), size_bytes: z.number() }),
+  ),
+  events: z.array(z.object({ at: timeSchema, kind: z.string(), message: z.string() })),
+});
+export type Job = z.infer<typeof jobSchema>;
+
+export const jobListSchema = z.object({
+  jobs: z.array(jobSchema.omit({ events: true, checkpoints: true, placement: true })),
+  next_cursor: z.string().nullable(),
+});
+
+export const lossCurveSchema = z.object({
+  points: z.array(
+    z.object({
+      step: z.number().int(),
+      loss: z.number(),
+      accuracy: z.number().nullable(),
+      test_accuracy: z.number().nullable(),
+    }),
+  ),
+});
+
+export const cancelJobRequestSchema = z.object({
+  reason: z.string().max(500).optional(),
+  keep_model: z.boolean().default(false).describe("Keep what was trained so far; committed steps are paid either way"),
+});
