@@ -45,6 +45,8 @@ for (const program of programs) {
 const digits = (value: number): string => (value >= 100 ? value.toFixed(0) : value.toPrecision(3));
 for (const { name, figure, unit, comparison, threshold, ok, note } of figures) {
   const bar = `${comparison} ${digits(threshold)}`;
-  console.log(`${ok ? "ok   " : "BELOW"} ${name.padEnd(58)} ${digits(figure).padStart(9)} ${unit.padEnd(14)} ${bar.padEnd(18)} ${note ?? ""}`);
+  console.log(
+    `${ok ? "ok   " : "BELOW"} ${name.padEnd(58)} ${digits(figure).padStart(9)} ${unit.padEnd(14)} ${bar.padEnd(18)} ${note ?? ""}`,
+  );
 }
 process.exitCode = failed ? 1 : 0;

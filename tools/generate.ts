@@ -42,7 +42,9 @@ function filesBelow(folder: string): Map<string, string> {
 function differences(committed: string, fresh: string): string[] {
   const left = filesBelow(committed);
   const right = filesBelow(fresh);
-  return [...new Set([...left.keys(), ...right.keys()])].filter((name) => left.get(name) !== right.get(name)).toSorted();
+  return [...new Set([...left.keys(), ...right.keys()])]
+    .filter((name) => left.get(name) !== right.get(name))
+    .toSorted();
 }
 
 /** The contract as it is now must not take anything away from the one that was committed. */

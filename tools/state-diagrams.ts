@@ -9,9 +9,18 @@ import { assignmentMachine, escrowMachine, jobMachine, nodeMachine, toMermaid, u
 
 /** Each diagram with its markers, by the machine's name. */
 export function stateDiagrams(): Record<string, string> {
-  const machines = { job: jobMachine, assignment: assignmentMachine, escrow: escrowMachine, node: nodeMachine, unit: unitMachine };
+  const machines = {
+    job: jobMachine,
+    assignment: assignmentMachine,
+    escrow: escrowMachine,
+    node: nodeMachine,
+    unit: unitMachine,
+  };
   return Object.fromEntries(
-    Object.entries(machines).map(([name, machine]) => [name, frame(name, toMermaid(machine as Parameters<typeof toMermaid>[0]))]),
+    Object.entries(machines).map(([name, machine]) => [
+      name,
+      frame(name, toMermaid(machine as Parameters<typeof toMermaid>[0])),
+    ]),
   );
 }
 

@@ -28,7 +28,6 @@ export const CENTRAL_ERRORS: {
   readonly METHOD_UNSUPPORTED: ErrorSpec<{ method: string; path: string; allowed: readonly string[] }>;
   readonly CURSOR_MALFORMED: ErrorSpec<{ value: string }>;
   readonly OUTBOX_KIND_NOT_FOUND: ErrorSpec<{ kind: string; known: readonly string[] }>;
-  readonly ESCROW_STATE_MISMATCH: ErrorSpec<{ quoteId: string; state: string; expected: string }>;
 } = {
   DATABASE_UNAVAILABLE: {
     code: "central/database-unavailable",
@@ -189,11 +188,5 @@ export const CENTRAL_ERRORS: {
     rpc: "internal",
     retry: "backoff",
     message: (c) => `the outbox holds a row of kind "${c.kind}", known are ${c.known.join(", ")}: run the version that wrote it`,
-  },
-  ESCROW_STATE_MISMATCH: {
-    code: "central/escrow-state-mismatch",
-    rpc: "failed-precondition",
-    retry: "never",
-    message: (c) => `the escrow of quote ${c.quoteId} is ${c.state}: this needs ${c.expected}`,
   },
 };

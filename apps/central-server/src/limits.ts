@@ -1,4 +1,5 @@
 /** Caps of the server and why each is what it is. Features keep theirs beside them. */
+import { amount, UNITS_PER_TOKEN, type Amount } from "@cyxwiz/primitives";
 
 /** Attempts to start the embedded database: a port may be taken between choosing and opening it. */
 export const DATABASE_START_ATTEMPTS = 5;
@@ -37,3 +38,60 @@ export const PATH_PARAMETER_CHARS = 160;
 export const PROBLEMS_NAMED = 8;
 /** Characters of a refused value that its answer shows. */
 export const SHOWN_VALUE_CHARS = 60;
+
+/** Rows that an outbox worker claims at once: done one after the other well within the claim. */
+export const OUTBOX_BATCH_ROWS = 32;
+/** How long a claim keeps others away: longer than a batch of effects with the rail's own time-outs. */
+export const OUTBOX_CLAIM_MS = 60_000;
+/** Look for due rows without a poke: finds what an earlier process left. */
+export const OUTBOX_POLL_MS = 5_000;
+export const OUTBOX_FIRST_DELAY_MS = 250;
+/** Longest wait between attempts: a rail that is back is noticed within five minutes. */
+export const OUTBOX_MAX_DELAY_MS = 300_000;
+
+/** An unused quote's escrow is refunded this long after the quote lapsed: a submit in flight must not race the refund. */
+export const ESCROW_LAPSE_GRACE_MS = 60_000;
+/** How often lapsed escrows are looked for. */
+export const ESCROW_SWEEP_MS = 30_000;
+/** Escrows refunded in one sweep; the rest follow in the next. */
+export const ESCROW_SWEEP_ROWS = 100;
+
+/** Test tokens a user may take in a day (UTC): a thousand tutorial jobs, yet no flood of postings. */
+export const FAUCET_PER_DAY: Amount = amount(10_000n * UNITS_PER_TOKEN);
+/** Entries in one page of a wallet's history. */
+export const WALLET_PAGE = 50;
+/** Longest Idempotency-Key: a UUID or a hash, with room. */
+export const IDEMPOTENCY_KEY_CHARS = 128;
+
+/** Argon2id, OWASP's first choice: 19 MiB, 2 passes, 1 lane. About 30 ms of one core. */
+export const ARGON2_MEMORY_KIB = 19_456;
+export const ARGON2_PASSES = 2;
+/** Passwords hashed at once: leaves the thread pool's other threads to files and DNS. */
+export const ARGON2_AT_ONCE = 2;
+/** Logins that wait for a hash: about a second's worth; more are refused at once. */
+export const ARGON2_WAITING = 64;
+
+/** Failed logins of an account before it has to wait. */
+export const LOGIN_FREE_FAILURES = 5;
+/** First wait; doubles with each failure after that. */
+export const LOGIN_FIRST_WAIT_MS = 1_000;
+/** Longest wait: slows guessing to 12 an hour, while a locked-out owner is back within five minutes. */
+export const LOGIN_MAX_WAIT_MS = 300_000;
+/** Accounts whose failures are remembered: some MB at most; the oldest is forgotten first. */
+export const LOGIN_ACCOUNTS_TRACKED = 10_000;
+
+/** Life of a user's token (documents, security model). */
+export const USER_TOKEN_MS = 86_400_000;
+/** Life of a node's token (documents, security model). */
+export const NODE_TOKEN_MS = 300_000;
+/** Longest authorization header that is looked at. */
+export const AUTHORIZATION_CHARS = 4_096;
+
+/** Longest database probe of a health check: monitors ask every few seconds. */
+export const HEALTH_PROBE_MS = 2_000;
+
+/** Time that calls in progress get when the server stops: more than the 5 s deadline of unary calls. */
+export const DRAIN_MS = 8_000;
+/** Attempts to become the one server of a database: the one before may still be stopping. */
+export const SERVER_LOCK_ATTEMPTS = 15;
+export const SERVER_LOCK_RETRY_MS = 200;

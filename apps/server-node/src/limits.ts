@@ -39,14 +39,14 @@ export const RECONNECT_MAX_MS = 60_000;
 /** Bytes of a JSON answer: the largest, the registration of 80 units, has 16 KiB. */
 export const REST_ANSWER_BYTES: number = 1024 * 1024;
 
-/**
- * Reports that wait for an answer. One assignment has at most one checkpoint waiting to be answered before it slows down
- * (see `OutboxLimits`), so this is reached only while the server is away for hours; then the work is stopped.
- */
+/** Reports that wait for an answer. A checkpoint comes about once a minute, so this is reached only after days without a server. */
 export const WAITING_REPORTS = 4_096;
 
 /** Reports sent and not yet answered on one stream: keeps memory small on both sides of a slow link. */
 export const REPORTS_IN_FLIGHT = 32;
+
+/** Progress reports of one assignment that wait for an answer: an answer later than two seconds is not waited for. */
+export const PROGRESS_IN_FLIGHT = 4;
 
 /** Messages from the server that wait to be handled: it sends one per assignment, cancel and answer. */
 export const WAITING_MESSAGES = 1_024;
@@ -60,7 +60,7 @@ export const OBJECT_BYTES: number = 16 * 1024 ** 3;
 /** The dataset cache, unless the disk has less than ten times this free: then a tenth of what is free. */
 export const DATASET_CACHE_BYTES: number = 20 * 1024 ** 3;
 
-/** Attempts of one upload or download, with growing waits between them: together about half a minute of outage. */
+/** Attempts of one download, with growing waits between them: together about half a minute of outage. */
 export const TRANSFER_ATTEMPTS = 6;
 export const TRANSFER_FIRST_DELAY_MS = 500;
 export const TRANSFER_MAX_DELAY_MS = 15_000;
@@ -73,3 +73,12 @@ export const DRAIN_MS = 45_000;
 
 /** How often `status.json` is written when nothing happens. */
 export const STATUS_EVERY_MS = 5_000;
+
+/** Checkpoints of one assignment that wait for their upload: past it the node reads no further events until one is up. */
+export const WAITING_UPLOADS = 4;
+
+/** Steps between checkpoints where the server leaves it to the node. */
+export const CHECKPOINT_EVERY_STEPS = 200;
+
+/** Characters of a foreign message that are passed on in a report. */
+export const MESSAGE_CHARACTERS = 1_000;

@@ -2,11 +2,11 @@
 
 /**
  * Length of a graph file's text, in UTF-16 code units (never more than its UTF-8 bytes).
- * Reason: the largest legal graph is far below it, and parsing 4 Mi units takes well under 200 ms.
+ * Reason: three times the largest graph with usual parameters; reading that much takes a quarter of a second.
  */
-export const MAX_FILE_LENGTH: number = 4 * 1024 * 1024;
+export const MAX_FILE_LENGTH: number = 16 * 1024 * 1024;
 
-/** Nesting of brackets in a graph file. Ours needs 6; Engine files with pattern templates need 8. */
+/** Nesting of brackets in a graph file. Ours needs 5, and Engine graph files 4; the rest is for later versions. */
 export const MAX_FILE_DEPTH = 16;
 
 /** Nodes of a graph. Reason: ResNet-152 has about 520 layers; the canvas stays fluid at ten times that. */
@@ -27,8 +27,8 @@ export const MAX_DESCRIPTION_LENGTH = 4_000;
 /** Characters of a parameter's text value: the longest that the catalogue allows is a dataset's name, 256. */
 export const MAX_PARAM_TEXT_LENGTH = 256;
 
-/** Distance of a node from the canvas' origin, in pixels. Reason: beyond it floats lose the sub-pixel in a GPU transform. */
-export const MAX_POSITION = 1_000_000;
+/** Distance of a node from the canvas' origin, in pixels. Reason: up to 2^24 a GPU's 32-bit floats hold whole pixels. */
+export const MAX_POSITION = 10_000_000;
 
 /** Pins are counted from 0; no layer of the catalogue has more than two, Engine layers have at most six. */
 export const MAX_PIN = 63;
@@ -44,3 +44,6 @@ export const MAX_TENSOR_ELEMENTS: number = 2 ** 31 - 1;
 
 /** Nodes that a message lists by name before it says "and n more". */
 export const MAX_NAMES_IN_MESSAGE = 12;
+
+/** Epochs that an imported file may suggest. Reason: far beyond any useful run; a larger number is a slip of the pen. */
+export const MAX_SUGGESTED_EPOCHS = 100_000;

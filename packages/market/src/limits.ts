@@ -3,7 +3,7 @@
 /** Units in one snapshot: 10,000 nodes of up to 20 devices. Bounds a plan's memory to some tens of megabytes. */
 export const MAX_SNAPSHOT_UNITS = 200_000;
 
-/** Jobs in one plan. More wait for the next round, in the same order; a round stays within a few seconds. */
+/** Jobs in one plan, so that a round stays within a few seconds. A longer queue is given in parts, longest waiting first. */
 export const MAX_QUEUED_JOBS = 200_000;
 
 /** Runners-up named with a placement: enough to see how close it was, few enough to search for. */

@@ -197,9 +197,9 @@ export interface LedgerTransactionsTable {
   id: Generated<bigint>;
   key: string;
   kind: string;
-  command: Json<unknown>;
-  job_id: string | null;
-  memo: string;
+  /** The command in one line (`describeCommand`): a key that comes again must come with the same line. */
+  command: string;
+  escrow_id: string | null;
   at: Date;
 }
 

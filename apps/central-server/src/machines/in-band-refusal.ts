@@ -1,5 +1,4 @@
-import { StatusCode, type Error as WireError } from "@cyxwiz/protocol";
-import { inBandError } from "@cyxwiz/protocol/server";
+import { inBandError, StatusCode, type Error as WireError } from "@cyxwiz/protocol";
 import { isAppError, isError, PRIMITIVES_ERRORS, type AppError } from "@cyxwiz/primitives";
 
 export interface InBandRefusal {

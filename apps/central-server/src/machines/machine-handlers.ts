@@ -26,7 +26,7 @@ import { toWireNode } from "./node-info.ts";
 import { keylessIdentity } from "./node-identity.ts";
 import type { NodeOwners } from "./node-owners.ts";
 import type { Presence } from "./presence.ts";
-import type { MachineRegistration, RegistrationService } from "./registration-service.ts";
+import type { MachineRegistration, RegistrationService, StoredHardware } from "./registration-service.ts";
 import { sharedUnits } from "./unit-allocation.ts";
 import { hardwareFromWire } from "./wire-hardware.ts";
 
@@ -61,17 +61,15 @@ export function createMachineHandlers(options: MachineHandlerOptions): MachineHa
         const issued = await renewals.issue(nodeId, ownerId);
         return { status: StatusCode.STATUS_SUCCESS, nodeId, sessionToken: issued.nodeToken, ...issued };
       }),
-    heartbeat: async (request, context) => {
-      const answer = await refusingInBand(async () => {
+    heartbeat: (request, context) =>
+      refusingInBand(async () => {
         const nodeId = parseNodeId(request.nodeId);
         const ownerId = await options.owners.requireSpeakerFor(nodeId, options.principalOf(context));
         await options.heartbeats.beat(nodeId, "grpc", unitBeats(request));
         const jobsToCancel = await options.jobsToCancel(nodeId, request.activeJobs);
         const renewed = renewals.isDue(nodeId) ? await renewals.issue(nodeId, ownerId) : {};
         return { status: StatusCode.STATUS_SUCCESS, keepAlive: true, jobsToCancel: [...jobsToCancel], ...renewed };
-      });
-      return answer;
-    },
+      }),
   };
 }
 
@@ -86,7 +84,7 @@ export function createDiscoveryHandlers(
       const shown = (request.onlineOnly ? online : all).filter(
         (node) =>
           (request.filterRegion === "" || node.region === request.filterRegion) &&
-          (request.filterDevice === 0 || node.devices.some((device) => device.deviceType === request.filterDevice)),
+          (request.filterDevice === 0 || node.devices?.some((device) => device.deviceType === request.filterDevice)),
       );
       const from = pageStart(request.pageToken);
       const size = request.pageSize > 0 ? Math.min(request.pageSize, MAX_PAGE) : DEFAULT_PAGE;
@@ -131,7 +129,7 @@ function registrationOf(request: RegisterNodeRequest, ownerId: UserId): MachineR
   };
 }
 
-const NO_HARDWARE = { source: "grpc", cpus: [], gpus: [], ram_total_gb: 0, storage_total_gb: 0 } as const satisfies object;
+const NO_HARDWARE: StoredHardware = { source: "grpc", cpus: [], gpus: [], ram_total_gb: 0, storage_total_gb: 0 };
 
 function identityOf(
   request: RegisterNodeRequest,

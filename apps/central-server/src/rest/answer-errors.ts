@@ -6,7 +6,7 @@
  */
 import { AppError, isAppError, isError } from "@cyxwiz/primitives";
 import type { Logger } from "@cyxwiz/platform";
-import { toRestError } from "@cyxwiz/protocol/server";
+import { toRestError } from "@cyxwiz/protocol";
 import type { FastifyError, FastifyRequest } from "fastify";
 import { CENTRAL_ERRORS } from "../errors.ts";
 import { JSON_BODY_BYTES, PROBLEMS_NAMED, SHOWN_VALUE_CHARS } from "../limits.ts";

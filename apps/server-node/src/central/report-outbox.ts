@@ -5,7 +5,7 @@
  * Progress is the exception: only the newest of an assignment counts, so one that waits is replaced and one that was sent
  * is forgotten. Reports of one assignment keep their order. Sequences belong to one stream, so a reconnect numbers anew.
  */
-import { WAITING_REPORTS } from "../limits.ts";
+import { PROGRESS_IN_FLIGHT, WAITING_REPORTS } from "../limits.ts";
 import type { Answer, NodeReport } from "./messages.ts";
 
 interface Waiting {
@@ -70,7 +70,7 @@ export class ReportOutbox {
 
   /** Takes an answer in and gives the report that it is about; undefined for one that nobody waits for. */
   answer(answer: Answer): NodeReport | undefined {
-    const found = this.#waiting.find((entry) => entry.sequence === answer.sequence);
+    const found = this.#waiting.find((entry) => entry.sequence > 0n && entry.sequence === answer.sequence);
     if (!found) return undefined;
     this.#waiting = this.#waiting.filter((entry) => entry !== found);
     found.answered?.resolve(answer);
@@ -92,7 +92,7 @@ export class ReportOutbox {
   }
 
   #add(report: NodeReport, answered: PromiseWithResolvers<Answer> | undefined): boolean {
-    if (report.kind === "progress") this.#dropWaitingProgress(report.assignmentId);
+    if (report.kind === "progress") this.#dropOldProgress(report.assignmentId);
     const isEnd = report.kind !== "progress" && report.kind !== "checkpoint";
     if (!isEnd && this.#waiting.length >= WAITING_REPORTS) return false;
     this.#waiting.push({ report, sequence: 0n, answered });
@@ -100,10 +100,12 @@ export class ReportOutbox {
     return true;
   }
 
-  #dropWaitingProgress(assignmentId: string): void {
-    this.#waiting = this.#waiting.filter(
-      (entry) => entry.report.kind !== "progress" || entry.report.assignmentId !== assignmentId || entry.sequence > 0n,
-    );
+  /** The unsent one gives way to a newer; of the sent ones a few stay, so that a late refusal still finds its report. */
+  #dropOldProgress(assignmentId: string): void {
+    const own = this.#waiting.filter((entry) => entry.report.kind === "progress" && entry.report.assignmentId === assignmentId);
+    const sent = own.filter((entry) => entry.sequence > 0n);
+    const dropped = new Set([...own.filter((entry) => entry.sequence === 0n), ...sent.slice(0, -(PROGRESS_IN_FLIGHT - 1))]);
+    if (dropped.size > 0) this.#waiting = this.#waiting.filter((entry) => !dropped.has(entry));
   }
 
   #wake(): void {

@@ -140,7 +140,7 @@ function sameRows(a: TensorPlace, b: TensorPlace): boolean {
 }
 
 function readNumber(metadata: Readonly<Record<string, string>>, name: string): number {
-  const value = Number(metadata[name] ?? Number.NaN);
+  const value = Number(metadata[name] || Number.NaN);
   if (!Number.isFinite(value)) throw malformed(`metadata \`${name}\` is not a number`);
   return value;
 }

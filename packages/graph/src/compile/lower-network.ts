@@ -3,6 +3,7 @@ import { assert, defined } from "@cyxwiz/primitives";
 import type { Shape } from "../layer/layer-definition.ts";
 import { CATALOGUE } from "../layers/catalogue.ts";
 import type { Emitter, Value } from "../onnx/emitter.ts";
+import { layersBehind } from "./network.ts";
 import type { Network, NetworkLayer } from "./network.ts";
 
 export interface LoweringSurroundings {
@@ -16,12 +17,12 @@ export interface LoweringSurroundings {
   dropoutMask(layer: NetworkLayer, shape: Shape, rate: number): Value;
 }
 
-/** Emits the network and answers each node's value, by node id. Adds nodes to the emitter. */
-export function lowerNetwork(network: Network, surroundings: LoweringSurroundings): ReadonlyMap<string, Value> {
+/** Emits what one node of the network depends on, and answers that node's value. Adds nodes to the emitter. */
+export function lowerNetwork(network: Network, target: string, surroundings: LoweringSurroundings): Value {
   const { emit, mode, input } = surroundings;
   const batch = defined(input.shape[0], "the batch axis");
   const values = new Map<string, Value>([[network.inputId, input]]);
-  for (const layer of network.layers) {
+  for (const layer of layersBehind(network.layers, [target])) {
     const { node, params } = layer;
     const definition = CATALOGUE[node.type];
     assert(definition.lower, `${node.type} has a lowering`);
@@ -43,5 +44,5 @@ export function lowerNetwork(network: Network, surroundings: LoweringSurrounding
     );
     values.set(node.id, output);
   }
-  return values;
+  return defined(values.get(target), `the value of ${target}`);
 }

@@ -1,6 +1,6 @@
 /**
  * The part of a graph that compiles to tensors: the layers that the answer or the loss depends on, in order, with what
- * they train.
+ * they train. The two mostly are one node; they part where the loss wants scores and the answer is a Softmax of them.
  */
 import { assert, defined } from "@cyxwiz/primitives";
 import type { ParameterSpec, Params, Shape } from "../layer/layer-definition.ts";
@@ -38,11 +38,12 @@ export function readNetwork(graph: Graph, shaped: ShapedGraph): Network {
   const loss = soleNode(shaped, "loss");
   const optimizer = soleNode(shaped, "optimizer");
   const predictionId = defined(shaped.sources.get(loss.id)?.[0], "the node before the loss");
-  const needed = ancestors(shaped, [answer.id, predictionId]);
-  const layers = shaped.order.filter((node) => needed.has(node.id) && node.id !== data.id);
+  const layers = shaped.order
+    .filter((node) => CATALOGUE[node.type].lower !== undefined)
+    .map((node) => readLayer(graph, shaped, node));
   return {
     inputId: data.id,
-    layers: layers.map((node) => readLayer(graph, shaped, node)),
+    layers: layersBehind(layers, [answer.id, predictionId]),
     answerId: answer.id,
     predictionId,
     loss,
@@ -51,19 +52,19 @@ export function readNetwork(graph: Graph, shaped: ShapedGraph): Network {
   };
 }
 
+/** The layers that any of some nodes depends on, themselves included, in order. */
+export function layersBehind(layers: readonly NetworkLayer[], ids: readonly string[]): readonly NetworkLayer[] {
+  const needed = new Set(ids);
+  for (const layer of layers.toReversed()) {
+    if (needed.has(layer.node.id)) for (const source of layer.sources) needed.add(source);
+  }
+  return layers.filter((layer) => needed.has(layer.node.id));
+}
+
 function soleNode(shaped: ShapedGraph, role: "data" | "output" | "loss" | "optimizer"): GraphNode {
   const found = shaped.order.filter((node) => CATALOGUE[node.type].role === role);
   assert(found.length === 1, `an accepted graph has one ${role} node`);
   return defined(found[0], `the ${role} node`);
-}
-
-function ancestors(shaped: ShapedGraph, ids: readonly string[]): ReadonlySet<string> {
-  const found = new Set(ids);
-  for (const node of shaped.order.toReversed()) {
-    if (!found.has(node.id)) continue;
-    for (const source of shaped.sources.get(node.id) ?? []) found.add(source);
-  }
-  return found;
 }
 
 function readLayer(graph: Graph, shaped: ShapedGraph, node: GraphNode): NetworkLayer {

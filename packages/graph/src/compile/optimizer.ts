@@ -44,6 +44,17 @@ export function optimizerOf(type: LayerType, params: Params): Optimizer {
   }
 }
 
+/** base^exponent by squaring: `**` may differ in its last bit between JavaScript engines, and results must not. */
+function power(base: number, exponent: number): number {
+  let result = 1;
+  let factor = base;
+  for (let rest = exponent; rest > 0; rest = Math.floor(rest / 2)) {
+    if (rest % 2 === 1) result *= factor;
+    factor *= factor;
+  }
+  return result;
+}
+
 /** g + decay·w, or g itself. */
 function withDecay(emit: Emitter, gradient: Value, weight: Value, decay: number): Value {
   return decay === 0 ? gradient : binary(emit, "Add", gradient, scale(emit, weight, decay));
@@ -84,8 +95,8 @@ function adam(params: Params, gradientDecay: number, weightDecay: number): Optim
     scalarNames: ["adam_rate", "adam_epsilon", ...(weightDecay === 0 ? [] : ["weight_scale"])],
     slots: ["adam_m", "adam_v"],
     scalarsAt(step, learningRate) {
-      const root = Math.sqrt((1 - beta2 ** step) / (1 - beta2));
-      const rate = ((learningRate * (1 - beta1)) / (1 - beta1 ** step)) * root;
+      const root = Math.sqrt((1 - power(beta2, step)) / (1 - beta2));
+      const rate = ((learningRate * (1 - beta1)) / (1 - power(beta1, step))) * root;
       return [rate, epsilon * root, ...(weightDecay === 0 ? [] : [1 - learningRate * weightDecay])];
     },
     update(emit, { weight, gradient, slots, scalars }) {

@@ -59,7 +59,7 @@ function forwardGraph(source: PredictSource, names: ForwardNames) {
   const parameters = source.state.map(({ name, shape }) => ({ name, shape, type: "float32" }) as const);
   const parameterOf = new Map(parameters.map((value) => [value.name, value]));
   const input = { name: names.input, shape: [1, ...source.sampleShape], type: "float32" } as const;
-  const values = lowerNetwork(source.network, {
+  const answer = lowerNetwork(source.network, source.network.answerId, {
     emit,
     mode: "infer",
     input,
@@ -68,7 +68,6 @@ function forwardGraph(source: PredictSource, names: ForwardNames) {
     updateStatistic: () => undefined,
     dropoutMask: () => input,
   });
-  const answer = defined(values.get(source.network.answerId), "the answer");
   const freeBatch = { name: names.input, type: input.type, shape: ["batch", ...source.sampleShape] };
   return emit.finish({
     name: names.name,

@@ -91,7 +91,7 @@ function buildStep(source: TrainSource): Step {
   const scalars = optimizer.scalarNames.map((name) => perStep(name, []));
   const before = new Map(state.map((tensor) => [tensor.name, valueOf(`step_in.${tensor.name}`, tensor.shape)]));
   const after = new Map<string, Value>(before);
-  const values = lowerNetwork(network, {
+  const predictions = lowerNetwork(network, network.predictionId, {
     emit,
     mode: "train",
     input: x,
@@ -103,7 +103,6 @@ function buildStep(source: TrainSource): Step {
       return perStep(name, [batchSize, ...shape]);
     },
   });
-  const predictions = defined(values.get(network.predictionId), "the predictions");
   const { loss, gradient } = (task === "classify" ? crossEntropy : meanSquaredError)(emit, predictions, labels);
   updateWeights(emit, { source, before, after, scalars, predictions, gradient });
 
@@ -138,9 +137,7 @@ function updateWeights(emit: Emitter, update: UpdateSource): void {
   const found = gradients(emit, update.predictions, update.gradient, weights);
   for (const [index, name] of names.entries()) {
     const weight = defined(weights[index], name);
-    const gradient = found[index];
-    // A branch that only the answer reads, not the loss, does not learn.
-    if (!gradient) continue;
+    const gradient = defined(found[index], `the gradient of ${name}, which leads to the loss`);
     assert(
       gradient.shape.join() === weight.shape.join(),
       `the gradient of ${name} is [${gradient.shape.join(", ")}], the weight [${weight.shape.join(", ")}]`,

@@ -33,8 +33,3 @@ export interface SuggestedSettings {
   /** Shape of a sample, channels first, without the batch axis. */
   readonly sampleShape?: readonly number[];
 }
-
-export interface ImportedGraph {
-  readonly assumptions: readonly Assumption[];
-  readonly settings: SuggestedSettings;
-}

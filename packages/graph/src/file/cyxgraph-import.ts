@@ -3,11 +3,13 @@
  *
  * Forgiving where the meaning is clear, and every guess is listed by node. Layers beyond our catalogue are refused, all
  * at once. Code inside a file (Lambda) is never run. Pattern files (with a `template`) are another format.
- * @see SPEC.md IM1 to IM14.
+ * @see SPEC.md IM1 to IM13.
  */
+import { MAX_BATCH_SIZE } from "../compile/compile-limits.ts";
+import { MAX_SUGGESTED_EPOCHS } from "../limits.ts";
 import type { Graph, GraphNode, ParamValue } from "../model/graph.ts";
 import type { LayerType } from "../model/layer-type.ts";
-import type { Assumption, ImportedGraph, SuggestedSettings } from "./assumption.ts";
+import type { Assumption, SuggestedSettings } from "./assumption.ts";
 import { readEngineFile } from "./engine-file.ts";
 import type { EngineFile, EngineNode } from "./engine-file.ts";
 import { decideRoles } from "./engine-roles.ts";
@@ -17,10 +19,12 @@ import { GraphDraft } from "./graph-draft.ts";
 import { readJson } from "./read-json.ts";
 import type { JsonAt } from "./read-json.ts";
 
-const MAX_BATCH_SIZE = 65_536;
-const MAX_EPOCHS = 100_000;
-
-export type CyxgraphImport = ImportedGraph & { readonly graph: Graph };
+/** A graph from a file, with what was assumed while reading it. */
+export interface ImportedGraph {
+  readonly graph: Graph;
+  readonly assumptions: readonly Assumption[];
+  readonly settings: SuggestedSettings;
+}
 
 /**
  * Reads an Engine graph file.
@@ -29,12 +33,12 @@ export type CyxgraphImport = ImportedGraph & { readonly graph: Graph };
  * @throws AppError `graph/layer-unsupported` with every such layer, `graph/file-malformed`, `graph/file-limit-exceeded`,
  * `graph/file-version-unsupported`.
  */
-export function importCyxgraph(text: string): CyxgraphImport {
+export function importCyxgraph(text: string): ImportedGraph {
   return readCyxgraphDocument(readJson(text));
 }
 
 /** Reads a document whose JSON is parsed already. */
-export function readCyxgraphDocument(root: JsonAt): CyxgraphImport {
+export function readCyxgraphDocument(root: JsonAt): ImportedGraph {
   const assumptions: Assumption[] = [];
   const file = readEngineFile(root, assumptions);
   const decided = decideRoles(file, assumptions);
@@ -63,7 +67,7 @@ function toGraphNode(node: EngineNode, role: LayerRole): GraphNode {
 function suggestSettings(file: EngineFile, { sampleShape }: EngineRoles): SuggestedSettings {
   const stated = (key: string): (ParamValue | undefined)[] => file.nodes.map((node) => node.parameters.get(key));
   const batchSize = firstCount(stated("batch_size"), MAX_BATCH_SIZE);
-  const epochs = firstCount([file.epochs, ...stated("epochs")], MAX_EPOCHS);
+  const epochs = firstCount([file.epochs, ...stated("epochs")], MAX_SUGGESTED_EPOCHS);
   return {
     ...(batchSize === undefined ? {} : { batchSize }),
     ...(epochs === undefined ? {} : { epochs }),

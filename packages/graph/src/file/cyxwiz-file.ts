@@ -4,12 +4,13 @@
  * Strict: unknown keys, doubled ids and links to nowhere are refused, so that two readers never see two graphs in one
  * file. Written in one canonical form, so that equal graphs are equal bytes. Whether the graph could be trained is not
  * asked here: a drawing is saved while it is wrong.
- * @see SPEC.md GR1 to GR9.
+ * @see SPEC.md GR1 to GR10.
  */
 import { AppError } from "@cyxwiz/primitives";
 import { GRAPH_ERRORS } from "../errors.ts";
 import {
   MAX_DESCRIPTION_LENGTH,
+  MAX_FILE_LENGTH,
   MAX_LINKS,
   MAX_NAME_LENGTH,
   MAX_NODES,
@@ -21,7 +22,18 @@ import {
 import type { Graph, GraphLink, GraphNode, ParamValue } from "../model/graph.ts";
 import { isLayerType, LAYER_TYPES } from "../model/layer-type.ts";
 import { isNodeId } from "../model/node-id.ts";
-import { asArray, asInteger, asNumber, asObject, asRecord, field, limitExceeded, malformed, readJson, showJson } from "./read-json.ts";
+import {
+  asArray,
+  asInteger,
+  asNumber,
+  asObject,
+  asRecord,
+  field,
+  limitExceeded,
+  malformed,
+  readJson,
+  showJson,
+} from "./read-json.ts";
 import type { JsonAt } from "./read-json.ts";
 import { asLine, asLines } from "./read-text.ts";
 
@@ -60,11 +72,17 @@ export function readCyxwizDocument(root: JsonAt): Graph {
  * The canonical text of a graph: fixed key order, parameters by name, two spaces, a line break at the end.
  *
  * Nodes and links keep their order, which says in which order wires enter a Concatenate.
- * @throws AppError `graph/file-malformed`, `graph/file-limit-exceeded` for a graph that no file may hold (NaN, doubled ids).
+ * @throws AppError `graph/file-malformed`, `graph/file-limit-exceeded` for a graph that no file may hold (NaN, doubled ids, too long).
  */
 export function writeCyxwiz(graph: Graph): string {
-  const document = { format: CYXWIZ_FORMAT, version: CYXWIZ_VERSION, graph: readGraph({ path: "$.graph", value: graph }) };
-  return `${JSON.stringify(document, null, 2)}\n`;
+  const document = {
+    format: CYXWIZ_FORMAT,
+    version: CYXWIZ_VERSION,
+    graph: readGraph({ path: "$.graph", value: graph }),
+  };
+  const text = `${JSON.stringify(document, null, 2)}\n`;
+  if (text.length > MAX_FILE_LENGTH) throw limitExceeded("$", "characters", text.length, MAX_FILE_LENGTH);
+  return text;
 }
 
 function readGraph(at: JsonAt): Graph {

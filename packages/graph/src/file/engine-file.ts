@@ -80,7 +80,10 @@ function readNode(at: JsonAt, assumptions: Assumption[]): EngineNode {
   const given = field(at, "name").value;
   const name = (typeof given === "string" && cleanLine(given, MAX_NAME_LENGTH)) || `${type} ${number}`;
   if (name !== given) {
-    const message = given === undefined ? `it has no name: called "${name}"` : `its name cannot be shown on one line: called "${name}"`;
+    const message =
+      given === undefined
+        ? `it has no name: called "${name}"`
+        : `its name cannot be shown on one line: called "${name}"`;
     assumptions.push({ code: "name-changed", nodeName: name, nodeId: null, message });
   }
   return { number, type, name, parameters: readParameters(field(at, "parameters")), position: readPosition(at) };

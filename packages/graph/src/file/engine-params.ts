@@ -13,11 +13,13 @@ import { showJson } from "./read-json.ts";
 import { cleanLine } from "./read-text.ts";
 
 /** Keys that say what follows from the shapes here, or belong to another layer of the same row of the format's table. */
-const NOT_NEEDED: ReadonlySet<string> = new Set([
-  ...["normalized_shape", "num_groups", "num_channels", "num_features", "in_features", "in_channels", "input_size"],
-  ...["input_dim", "depth_multiplier", "negative_slope", "num_parameters", "init", "alpha", "dim", "beta", "momentum"],
-  ...["beta1", "beta2", "epsilon", "eps", "weight_decay", "epochs", "activation"],
-]);
+const NOT_NEEDED: ReadonlySet<string> = new Set(
+  [
+    "normalized_shape num_groups num_channels num_features in_features in_channels input_size input_dim",
+    "depth_multiplier negative_slope num_parameters init alpha dim beta momentum beta1 beta2 epsilon eps",
+    "weight_decay epochs activation",
+  ].flatMap((row) => row.split(" ")),
+);
 
 /** Keys that change nothing at these values. */
 const NEUTRAL: Readonly<Record<string, readonly string[]>> = {
@@ -106,15 +108,19 @@ function isMisspelling(written: string, name: string): boolean {
   return editDistance(written, name) <= allowed;
 }
 
-/** Levenshtein distance; `isMisspelling` bounds both lengths. */
+/** Letters to add, drop, replace or swap with their neighbour (optimal string alignment); `isMisspelling` bounds the lengths. */
 function editDistance(a: string, b: string): number {
+  let before: readonly number[] = [];
   let row = Array.from({ length: b.length + 1 }, (_, index) => index);
   for (let i = 1; i <= a.length; i++) {
     const next = [i];
     for (let j = 1; j <= b.length; j++) {
       const replaced = (row[j - 1] ?? 0) + (a[i - 1] === b[j - 1] ? 0 : 1);
-      next.push(Math.min(replaced, (row[j] ?? 0) + 1, (next[j - 1] ?? 0) + 1));
+      const isSwap = i > 1 && j > 1 && a[i - 1] === b[j - 2] && a[i - 2] === b[j - 1];
+      const swapped = isSwap ? (before[j - 2] ?? 0) + 1 : replaced;
+      next.push(Math.min(replaced, swapped, (row[j] ?? 0) + 1, (next[j - 1] ?? 0) + 1));
     }
+    before = row;
     row = next;
   }
   return row[b.length] ?? 0;
@@ -161,7 +167,7 @@ export function readBoolean(text: string): boolean | undefined {
   return ["false", "0", "no", "off"].includes(word) ? false : undefined;
 }
 
-const CHOICE_WORDS: Readonly<Record<string, string>> = { val: "validation", valid: "valid", training: "train", testing: "test" };
+const CHOICE_WORDS: Readonly<Record<string, string>> = { val: "validation", training: "train", testing: "test" };
 
 function readChoice(text: string, choices: readonly string[]): string | undefined {
   const word = text.toLowerCase();

@@ -13,8 +13,15 @@ import { showJson } from "./read-json.ts";
 
 /** Activation words of Engine files; an empty layer type means none. */
 const ACTIVATIONS: Readonly<Record<string, LayerType | "">> = {
-  ...{ none: "", linear: "", identity: "", "": "" },
-  ...{ relu: "ReLU", gelu: "GELU", tanh: "Tanh", sigmoid: "Sigmoid", softmax: "Softmax" },
+  "": "",
+  none: "",
+  linear: "",
+  identity: "",
+  relu: "ReLU",
+  gelu: "GELU",
+  tanh: "Tanh",
+  sigmoid: "Sigmoid",
+  softmax: "Softmax",
 };
 
 export interface LayerRole {
@@ -141,7 +148,10 @@ type Reshape =
 /** "-1,784" is a Flatten; "-1,28,28,1" on the data tells how a sample lies in memory. */
 function readReshape(node: EngineNode, onData: boolean): Reshape {
   const text = String(node.parameters.get("shape") ?? "");
-  const extents = text.replaceAll(/[()[\]\s]/g, "").split(",").map(Number);
+  const extents = text
+    .replaceAll(/[()[\]\s]/g, "")
+    .split(",")
+    .map(Number);
   const [batch, a = 0, b = 0, c = 0] = extents;
   if (batch !== -1 || extents.some((extent) => !Number.isInteger(extent))) return { kind: "unsupported" };
   if (extents.length === 2) return { kind: "flatten", message: `${node.type} to ${text} read as Flatten` };

@@ -49,7 +49,9 @@ class WireResolver {
     this.#assumptions = assumptions;
     this.#nodes = new Map(file.nodes.map((node) => [node.number, node]));
     for (const link of file.links) if (!this.#firstInto.has(link.to.node)) this.#firstInto.set(link.to.node, link);
-    const datasets = [...roles.values()].filter((role) => role.kind === "layer").filter((role) => role.type === "DatasetInput");
+    const datasets = [...roles.values()]
+      .filter((role) => role.kind === "layer")
+      .filter((role) => role.type === "DatasetInput");
     this.#dataset = datasets.length === 1 ? datasets[0] : undefined;
   }
 
@@ -58,13 +60,8 @@ class WireResolver {
     for (const link of this.#file.links) {
       const target = this.#roles.get(link.to.node);
       if (target?.kind === "look-through") continue;
-      const wire = target ? this.#wire(link, target) : undefined;
+      const wire = target ? this.#wire(link, target) : this.#dropBroken(link);
       if (wire) wires.push(wire);
-      else if (!target || !this.#roles.has(link.from.node)) {
-        const known = this.#nodes.get(link.from.node) ?? this.#nodes.get(link.to.node);
-        const message = `a wire from node ${link.from.node} to node ${link.to.node} has an end that is not in the file: left out`;
-        this.#say(known, "wire-dropped", message);
-      }
     }
     return wires;
   }
@@ -72,16 +69,16 @@ class WireResolver {
   #wire(link: EngineLink, target: LayerRole): EngineWire | undefined {
     const origin = this.#trace(link);
     if (!origin) return undefined;
-    const node = this.#nodes.get(link.to.node);
     const { inputs } = CATALOGUE[target.type];
-    if (inputs.length === 0 || CATALOGUE[origin.role.type].role === "optimizer") {
+    const { role, outputs } = CATALOGUE[origin.role.type];
+    const toPin = inputs.length < 2 ? 0 : this.#lossPin(link, origin);
+    const isLabels = inputs[toPin]?.kind === "labels";
+    const fromPin = outputs.length === 1 ? 0 : (origin.pin ?? (isLabels ? LABELS_PIN : 0));
+    if (role === "optimizer" || !inputs[toPin] || !outputs[fromPin]) {
       const message = `a wire from "${origin.role.id}" to "${target.id}" has no meaning here: left out`;
-      this.#say(node, "wire-dropped", message);
+      this.#say(this.#nodes.get(link.to.node), "wire-dropped", message);
       return undefined;
     }
-    const toPin = inputs.length === 1 ? 0 : this.#lossPin(link, origin);
-    const isLabels = inputs[toPin]?.kind === "labels";
-    const fromPin = origin.role.type === "DatasetInput" ? (origin.pin ?? (isLabels ? LABELS_PIN : 0)) : 0;
     const order = link.to.pinIndex ?? link.to.pinId;
     return { from: origin.role.id, fromPin, to: target.id, toPin, order };
   }
@@ -103,13 +100,18 @@ class WireResolver {
       const role = this.#roles.get(at.node);
       if (role?.kind === "layer") return { role, pin: pin ?? at.pinIndex };
       const node = this.#nodes.get(at.node);
-      if (!role || !node || seen.has(at.node)) return undefined;
+      // Nodes that are looked through can also run in a circle, and then nothing is behind them.
+      if (!role || !node || seen.has(at.node)) return this.#dropBroken(link);
       seen.add(at.node);
       if (node.type === "OneHotEncode") pin ??= LABELS_PIN;
       if (node.type === "DataLoader" || node.type === "DataSplit") {
         // Train, validation and test follow each other as data, labels: only the training part feeds the network.
         if (at.pinIndex !== undefined && at.pinIndex > LABELS_PIN) {
-          this.#say(node, "wire-dropped", "a wire from its validation or test part is left out: the run measures those itself");
+          this.#say(
+            node,
+            "wire-dropped",
+            "a wire from its validation or test part is left out: the run measures those itself",
+          );
           return undefined;
         }
         pin ??= at.pinIndex;
@@ -128,6 +130,12 @@ class WireResolver {
     }
     this.#say(node, "wire-added", `nothing feeds it: read as fed by "${this.#dataset.id}"`);
     return { role: this.#dataset, pin };
+  }
+
+  #dropBroken(link: EngineLink): undefined {
+    const known = this.#nodes.get(link.to.node) ?? this.#nodes.get(link.from.node);
+    const message = `a wire from node ${link.from.node} to node ${link.to.node} has an end that leads nowhere: left out`;
+    this.#say(known, "wire-dropped", message);
   }
 
   #say(node: EngineNode | undefined, code: AssumptionCode, message: string): void {

@@ -66,9 +66,13 @@ export class GraphDraft {
       } else {
         const sum = this.#beside(target, "Add", "sum");
         before.set(target.id, sum);
-        wires.push(...sorted.map((wire) => ({ ...wire, to: sum.id, toPin: 0 })));
+        for (const wire of sorted) wires.push({ ...wire, to: sum.id, toPin: 0 });
         wires.push({ from: sum.id, fromPin: 0, to: first.to, toPin: first.toPin, order: 0 });
-        this.#say(target, "add-inserted", `${group.length} wires enter its one input: they are added up first, in "${sum.name}"`);
+        this.#say(
+          target,
+          "add-inserted",
+          `${group.length} wires enter its one input: they are added up first, in "${sum.name}"`,
+        );
       }
     }
     this.#wires = wires;

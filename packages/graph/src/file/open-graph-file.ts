@@ -1,6 +1,6 @@
 import { AppError } from "@cyxwiz/primitives";
 import { GRAPH_ERRORS } from "../errors.ts";
-import type { CyxgraphImport } from "./cyxgraph-import.ts";
+import type { ImportedGraph } from "./cyxgraph-import.ts";
 import { readCyxgraphDocument } from "./cyxgraph-import.ts";
 import { CYXWIZ_FORMAT, readCyxwizDocument } from "./cyxwiz-file.ts";
 import { readJson, showJson } from "./read-json.ts";
@@ -15,10 +15,11 @@ const BYTE_ORDER_MARK = "\uFEFF";
  *
  * @throws AppError `graph/file-format-unknown` for anything else, and the errors of `parseCyxwiz` and `importCyxgraph`.
  */
-export function openGraphFile(text: string): CyxgraphImport {
+export function openGraphFile(text: string): ImportedGraph {
   const root = readJson(text.startsWith(BYTE_ORDER_MARK) ? text.slice(1) : text);
   const { value } = root;
-  if (typeof value !== "object" || value === null || Array.isArray(value)) throw unknownFormat(`JSON with ${showJson(value)}`);
+  if (typeof value !== "object" || value === null || Array.isArray(value))
+    throw unknownFormat(`JSON with ${showJson(value)}`);
   const has = (key: string): boolean => Object.hasOwn(value, key);
   if (has("format")) {
     const format: unknown = (value as { format?: unknown }).format;

@@ -24,7 +24,11 @@ export function readJson(text: string): JsonAt {
   try {
     return { path: "$", value: JSON.parse(text) as unknown };
   } catch (cause) {
-    const context = { path: "$", value: `text that is not JSON (${errorMessage(cause).slice(0, 200)})`, allowed: "JSON" };
+    const context = {
+      path: "$",
+      value: `text that is not JSON (${errorMessage(cause).slice(0, 200)})`,
+      allowed: "JSON",
+    };
     throw new AppError(GRAPH_ERRORS.FILE_MALFORMED, context, { cause });
   }
 }

@@ -140,11 +140,10 @@ export class Emitter {
       else copies.push({ op: "Identity", inputs: [value.name], outputs: [info.name], attributes: {} });
     }
     const rename = (name: string): string => renamed.get(name) ?? name;
-    const nodes = [...this.#nodes, ...copies].map((node) => ({
-      ...node,
-      inputs: node.inputs.map(rename),
-      outputs: node.outputs.map(rename),
-    }));
+    const nodes = [...this.#nodes, ...copies].map((node): NodeProto => {
+      const names = { inputs: node.inputs.map(rename), outputs: node.outputs.map(rename) };
+      return Object.assign({}, node, names);
+    });
     const outputs = options.outputs.map(({ info }) => info);
     const needed = keepNeeded(nodes, [...this.#initializers, ...(options.weights ?? [])], outputs);
     return { name: options.name, inputs: options.inputs, outputs, ...needed };

@@ -77,7 +77,7 @@ export function encodeModel(model: ModelProto): Uint8Array {
     opset.string(1, "");
     opset.int(2, ONNX_OPSET);
   });
-  for (const domain of [...usedDomains(model.graph)].sort()) {
+  for (const domain of [...usedDomains(model.graph)].toSorted()) {
     writer.message(8, (opset) => {
       opset.string(1, domain);
       opset.int(2, VENDOR_OPSET);

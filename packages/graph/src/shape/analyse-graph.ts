@@ -51,7 +51,32 @@ export function analyseGraph(graph: Graph, sampleShape: Shape): Analysis {
     const shape = params && inputs && applyRule(node, { inputs, params }, problems);
     facts.set(node, { params, inputs, shape });
   }
+  problems.push(...untrained(sorted.order, facts));
   return { order: sorted.order, facts, problems };
+}
+
+/** Layers with weights that lead to the Output but not to a loss: nothing ever trains them. */
+function untrained(order: readonly WiredNode[], facts: ReadonlyMap<WiredNode, NodeFacts>): GraphProblem[] {
+  const trained = new Set<WiredNode>();
+  for (const wired of order.toReversed()) {
+    if (wired.definition.role === "loss" || trained.has(wired)) {
+      for (const wire of wired.incoming) trained.add(wire.from);
+    }
+  }
+  const hasLoss = order.some((wired) => wired.definition.role === "loss" && tensorWires(wired).length > 0);
+  if (!hasLoss) return [];
+  return order.flatMap((wired) => {
+    const found = facts.get(wired);
+    if (trained.has(wired) || wired.outgoing.length === 0 || !found?.params || !found.inputs) return [];
+    const specs = wired.definition.parameters(wired.node.id, found.inputs, found.params);
+    if (!found.shape || specs.length === 0) return [];
+    return problemAt(wired.node, {
+      severity: "warning",
+      code: "weights-untrained",
+      message: `${nameNode(wired.node)} has weights and does not lead to the loss: they stay as they started`,
+      fix: `connect "${wired.node.name}" so that it leads to the loss, or delete it`,
+    });
+  });
 }
 
 /** The wires that carry shapes: labels and loss have none of their own. */

@@ -15,7 +15,7 @@ export type DatasetShape = { readonly sampleShape: Shape } & DatasetTarget;
  * A problem with severity "error" stops training, a "warning" does not. Each names its layer by name and type, and one
  * thing to do. The order is: wires, roles, cycles, parameters, shapes, target; inside each the order of the graph.
  * Cost: linear in nodes and wires. Pure, never throws on a wrong graph.
- * @see SPEC.md SH1 to SH18.
+ * @see SPEC.md SH1 to SH17.
  */
 export function checkGraph(graph: Graph, dataset: DatasetShape): readonly GraphProblem[] {
   const analysis = analyseGraph(graph, dataset.sampleShape);

@@ -20,6 +20,7 @@ export const PROBLEM_CODES = [
   "input-missing",
   "cycle",
   "node-unused",
+  "weights-untrained",
   "sample-shape-malformed",
   "shape-mismatch",
   "tensor-too-large",
@@ -57,7 +58,12 @@ export function nameNodes(nodes: readonly GraphNode[], separator: string): strin
 /** A problem about one node; `severity` is error unless given. */
 export function problemAt(
   node: GraphNode,
-  problem: { readonly code: ProblemCode; readonly message: string; readonly fix: string; readonly severity?: "warning" },
+  problem: {
+    readonly code: ProblemCode;
+    readonly message: string;
+    readonly fix: string;
+    readonly severity?: "warning";
+  },
 ): GraphProblem {
   return {
     severity: problem.severity ?? "error",
@@ -70,6 +76,10 @@ export function problemAt(
 }
 
 /** A problem of the graph as a whole. */
-export function problemOfGraph(problem: { readonly code: ProblemCode; readonly message: string; readonly fix: string }): GraphProblem {
+export function problemOfGraph(problem: {
+  readonly code: ProblemCode;
+  readonly message: string;
+  readonly fix: string;
+}): GraphProblem {
   return { severity: "error", nodeId: null, nodeName: "", ...problem };
 }

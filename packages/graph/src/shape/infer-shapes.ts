@@ -26,11 +26,12 @@ export type InferResult = ShapedGraph | { readonly kind: "invalid"; readonly pro
  *
  * Shapes: `sampleShape` and all results without the batch axis. Invalid when the graph could not be trained on any
  * dataset of such samples; whether the labels fit is `checkGraph`'s question. Cost: linear in nodes and wires. Pure.
- * @see SPEC.md SH1 to SH13.
+ * @see SPEC.md SH1 to SH12, SH17.
  */
 export function inferShapes(graph: Graph, sampleShape: Shape): InferResult {
   const { order, facts, problems } = analyseGraph(graph, sampleShape);
-  if (problems.some((problem) => problem.severity === "error")) return { kind: "invalid", problems };
+  const errors = problems.filter((problem) => problem.severity === "error");
+  if (errors.length > 0) return { kind: "invalid", problems: errors };
   const shapes = new Map<string, Shape>();
   const params = new Map<string, Params>();
   const inputs = new Map<string, readonly Shape[]>();

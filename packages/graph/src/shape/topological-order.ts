@@ -50,8 +50,8 @@ function findCycles(stuck: readonly WiredNode[], done: ReadonlySet<WiredNode>): 
       at = defined(stuckWire, "a stuck source of a stuck node").from;
     }
     if (walkOf.get(at) !== walk) continue;
-    // The walk went against the wires; the message follows them.
-    cycles.push(path.slice(path.indexOf(at)).toReversed());
+    // The walk went against the wires; the message starts at the same layer and follows them.
+    cycles.push([at, ...path.slice(path.indexOf(at) + 1).toReversed()]);
   }
   return cycles;
 }

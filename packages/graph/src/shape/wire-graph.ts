@@ -161,7 +161,10 @@ function refuseWire(link: GraphLink, from: OpenNode, to: OpenNode, doubled: bool
   return {
     code: "pin-taken",
     message: `${input.name} of ${nameNode(to.node)} takes one wire, and got one from ${nameNode(taken.from.node)} and one from ${nameNode(from.node)}`,
-    fix: input.kind === "tensor" ? "put an Add or a Concatenate before it and connect both wires there" : "delete one of the two wires",
+    fix:
+      input.kind === "tensor"
+        ? "put an Add or a Concatenate before it and connect both wires there"
+        : "delete one of the two wires",
   };
 }
 

@@ -5,11 +5,12 @@
  * the order of their steps: a range is paid what would have been due to owners had the job ended with it, less what
  * was due before it. Shares so add up without a remainder to hand out, and work that comes later never changes what
  * earlier work is worth.
- * @see design "What is due"; SPEC PAY1 to PAY9.
+ * @see design "What is due"; SPEC PAY1 to PAY10.
  */
 import {
   amount,
   AppError,
+  assert,
   scaleAmount,
   subtractAmounts,
   ZERO,
@@ -87,6 +88,7 @@ export function splitPlatform(due: Amount): PlatformSplit {
  */
 export function settlementOf(terms: SettlementTerms): Settlement {
   const { quoted, totalSteps } = terms;
+  assert(Number.isInteger(totalSteps) && totalSteps > 0, `a job has ${totalSteps} steps`);
   const ranges = checkedRanges(terms.committed, totalSteps);
   if (!isCommittedWorkPaid(terms)) return { owners: [], platform: ZERO, refunded: quoted };
 

@@ -16,7 +16,7 @@ import { UnitIndex } from "./unit-index.ts";
  * Places as many jobs as fit.
  *
  * A job gets the best-scored unit that passes every filter at its turn; it never waits for a better one. Cost: about
- * O(log n) for each job, after O(n · log² n + m · log m) to index n units and order m jobs.
+ * O(log n) for each job, after O(n · log n + m · log m) to index n units and order m jobs.
  * @throws AppError `market/snapshot-exceeded` over `MAX_SNAPSHOT_UNITS` or `MAX_QUEUED_JOBS`.
  */
 export function plan(

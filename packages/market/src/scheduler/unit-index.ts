@@ -34,7 +34,7 @@ export class UnitIndex {
   readonly #byDevice: ReadonlyMap<string, readonly Seat[]>;
   #free = 0;
 
-  /** Cost: O(n · log² n). */
+  /** Cost: O(n · log n) expected. */
   constructor(snapshot: readonly UnitSnapshot[], weights: ScoreWeights) {
     this.#weights = weights;
     this.#load = new FleetLoad(snapshot);
@@ -42,7 +42,8 @@ export class UnitIndex {
       .filter((unit) => takesWork(unit) && this.#load.isDeviceFree(unit))
       .toSorted(compareUnits)
       .map((unit, rank): IndexedUnit => ({ unit, rank }));
-    this.#classes = [...Map.groupBy(units, ({ unit }) => classKey(unit)).values()].map(classOf);
+    const score = (unit: UnitSnapshot): number => this.#score(unit);
+    this.#classes = [...Map.groupBy(units, ({ unit }) => classKey(unit)).values()].map((part) => classOf(part, score));
     for (const { tree } of this.#classes) this.#seat(tree);
     this.#byNode = Map.groupBy(this.#seats.values(), (seat) => seat.unit.nodeId);
     this.#byDevice = Map.groupBy(this.#seats.values(), (seat) => seat.unit.deviceKey);
@@ -97,9 +98,8 @@ export class UnitIndex {
     for (const [position, { unit }] of tree.leaves.entries()) {
       assert(!this.#seats.has(unit.unitId), `unit ${unit.unitId} is twice in the snapshot`);
       this.#seats.set(unit.unitId, { unit, tree, position, isTaken: false });
-      tree.setScore(position, this.#score(unit));
-      this.#free++;
     }
+    this.#free += tree.leaves.length;
   }
 
   #remove(seat: Seat): void {
@@ -123,7 +123,7 @@ function classKey(unit: UnitSnapshot): string {
   return `${unit.deviceType} ${unit.lowerings.toSorted().join(" ")}`;
 }
 
-function classOf(units: readonly IndexedUnit[]): UnitClass {
+function classOf(units: readonly IndexedUnit[], score: (unit: UnitSnapshot) => number): UnitClass {
   const { unit } = defined(units[0], "unit of a class");
-  return { deviceType: unit.deviceType, lowerings: new Set(unit.lowerings), tree: new UnitTree(units) };
+  return { deviceType: unit.deviceType, lowerings: new Set(unit.lowerings), tree: new UnitTree(units, score) };
 }

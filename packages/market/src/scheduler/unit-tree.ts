@@ -5,10 +5,10 @@
  * nodes also carry the best score below them (a tournament tree). A search goes down the better-scored side first and
  * leaves out what cannot fit or cannot win, so it visits about log n nodes; a changed score or a taken unit is one walk
  * from leaf to root. The shape is fixed when the tree is built.
- * @see Bentley, "Multidimensional binary search trees used for associative searching", CACM 1975.
  */
 import { defined } from "@cyxwiz/primitives";
 import { SLOWDOWN } from "../price/estimate.ts";
+import { kdLayout } from "./kd-layout.ts";
 import type { UnitSnapshot } from "./snapshot.ts";
 
 /** A unit in the index. `rank` orders units of equal score, lowest first, and is unique. */
@@ -71,17 +71,29 @@ export class UnitTree {
   readonly #price: Float64Array;
   readonly #workPrice: Float64Array;
 
-  /** Cost: O(n · log² n). Every unit starts absent; `setScore` puts it in. */
-  constructor(units: readonly IndexedUnit[]) {
+  /** Cost: O(n · log n) expected. */
+  constructor(units: readonly IndexedUnit[], scoreOf: (unit: UnitSnapshot) => number) {
+    const memory = Float64Array.from(units, ({ unit }) => unit.memoryBytes);
+    const price = Float64Array.from(units, ({ unit }) => secondPrice(unit));
+    const workPrice = price.map((perSecond, item) => workPriceOf(perSecond, units[item]?.unit));
     this.#width = 2 ** Math.ceil(Math.log2(Math.max(1, units.length)));
-    const leaves = [...units];
-    arrange(leaves, 0, this.#width, 0);
-    this.#leaves = leaves;
+    const order = kdLayout([memory, workPrice, price], this.#width);
+    this.#leaves = Array.from(order, (item) => defined(units[item], "unit"));
     this.#score = new Float64Array(2 * this.#width).fill(ABSENT);
     this.#rank = new Int32Array(2 * this.#width);
     this.#memory = new Float64Array(2 * this.#width);
     this.#price = new Float64Array(2 * this.#width).fill(Infinity);
     this.#workPrice = new Float64Array(2 * this.#width).fill(Infinity);
+    for (const [position, { unit, rank }] of this.#leaves.entries()) {
+      const node = this.#width + position;
+      const item = order[position] as number;
+      this.#score[node] = scoreOf(unit);
+      this.#rank[node] = rank;
+      this.#memory[node] = this.#at(memory, item);
+      this.#price[node] = this.#at(price, item);
+      this.#workPrice[node] = this.#at(workPrice, item);
+    }
+    for (let node = this.#width - 1; node >= 1; node--) this.#summarize(node);
   }
 
   /** The units in leaf order: a unit's position here is what `setScore` and `remove` take. */
@@ -89,26 +101,20 @@ export class UnitTree {
     return this.#leaves;
   }
 
-  /** Puts a unit in, or changes its score. Cost: O(log n). */
+  /** Changes the score of a unit that was not removed. Cost: O(log n). */
   setScore(position: number, score: number): void {
-    const { unit, rank } = defined(this.#leaves[position], "leaf");
-    const node = this.#width + position;
-    this.#score[node] = score;
-    this.#rank[node] = rank;
-    this.#memory[node] = unit.memoryBytes;
-    this.#price[node] = hourlyPrice(unit);
-    this.#workPrice[node] = workPrice(unit);
-    this.#update(node);
+    this.#score[this.#width + position] = score;
+    this.#update(position);
   }
 
-  /** Takes a unit out. Cost: O(log n). */
+  /** Takes a unit out for good. Cost: O(log n). */
   remove(position: number): void {
     const node = this.#width + position;
     this.#score[node] = ABSENT;
     this.#memory[node] = 0;
     this.#price[node] = Infinity;
     this.#workPrice[node] = Infinity;
-    this.#update(node);
+    this.#update(position);
   }
 
   /** Adds to `best` what is better than what it holds. Cost: about O(log n). */
@@ -137,17 +143,20 @@ export class UnitTree {
     return cost * PRICE_SLACK <= query.quoted;
   }
 
-  #update(leaf: number): void {
-    for (let node = leaf >> 1; node >= 1; node >>= 1) {
-      const left = 2 * node;
-      const right = left + 1;
-      const winner = this.#winner(left);
-      this.#score[node] = this.#at(this.#score, winner);
-      this.#rank[node] = this.#rank[winner] ?? 0;
-      this.#memory[node] = Math.max(this.#at(this.#memory, left), this.#at(this.#memory, right));
-      this.#price[node] = Math.min(this.#at(this.#price, left), this.#at(this.#price, right));
-      this.#workPrice[node] = Math.min(this.#at(this.#workPrice, left), this.#at(this.#workPrice, right));
-    }
+  /** Brings what stands above a changed leaf up to date. */
+  #update(position: number): void {
+    for (let node = (this.#width + position) >> 1; node >= 1; node >>= 1) this.#summarize(node);
+  }
+
+  #summarize(node: number): void {
+    const left = 2 * node;
+    const right = left + 1;
+    const winner = this.#winner(left);
+    this.#score[node] = this.#at(this.#score, winner);
+    this.#rank[node] = this.#rank[winner] ?? 0;
+    this.#memory[node] = Math.max(this.#at(this.#memory, left), this.#at(this.#memory, right));
+    this.#price[node] = Math.min(this.#at(this.#price, left), this.#at(this.#price, right));
+    this.#workPrice[node] = Math.min(this.#at(this.#workPrice, left), this.#at(this.#workPrice, right));
   }
 
   /** Which of a left child and its sibling holds the better unit. */
@@ -172,24 +181,11 @@ function isBetter(score: number, rank: number, otherScore: number, otherRank: nu
 }
 
 /** Base units per second. */
-function hourlyPrice(unit: UnitSnapshot): number {
+function secondPrice(unit: UnitSnapshot): number {
   return Number(unit.pricePerHour) / 3600;
 }
 
 /** Base units per floating-point operation. */
-function workPrice(unit: UnitSnapshot): number {
-  return (hourlyPrice(unit) * SLOWDOWN.p50) / unit.trainFlopsPerSecond;
-}
-
-const DIMENSIONS: readonly ((unit: UnitSnapshot) => number)[] = [(unit) => unit.memoryBytes, workPrice, hourlyPrice];
-
-/** Orders leaves [from, from + width) so that every half of every half is apart in one dimension. */
-function arrange(leaves: IndexedUnit[], from: number, width: number, depth: number): void {
-  if (width < 2 || from >= leaves.length) return;
-  const dimension = defined(DIMENSIONS[depth % DIMENSIONS.length], "dimension");
-  const part = leaves.slice(from, from + width);
-  part.sort((a, b) => dimension(a.unit) - dimension(b.unit) || a.rank - b.rank);
-  for (const [index, leaf] of part.entries()) leaves[from + index] = leaf;
-  arrange(leaves, from, width / 2, depth + 1);
-  arrange(leaves, from + width / 2, width / 2, depth + 1);
+function workPriceOf(perSecond: number, unit: UnitSnapshot | undefined): number {
+  return (perSecond * SLOWDOWN.p50) / defined(unit, "unit").trainFlopsPerSecond;
 }

@@ -1,6 +1,6 @@
-import { createFetchClient } from "@connectrpc/connect/protocol";
 import { createTransport } from "@connectrpc/connect/protocol-connect";
 import { STREAM_MESSAGE_BYTES } from "../limits.ts";
+import { fetchHttpClient } from "./fetch-http-client.ts";
 import { bearerToken } from "./rpc-client.ts";
 import { rpcClients } from "./rpc-clients.ts";
 import type { RpcClientOptions, RpcClients } from "./rpc-clients.ts";
@@ -21,7 +21,7 @@ export interface FetchClientOptions extends RpcClientOptions {
 export function createFetchClients(options: FetchClientOptions): RpcClients {
   const transport = createTransport({
     baseUrl: options.baseUrl,
-    httpClient: createFetchClient(options.fetch ?? globalThis.fetch),
+    httpClient: fetchHttpClient(options.fetch ?? globalThis.fetch.bind(globalThis)),
     useBinaryFormat: options.format !== "json",
     interceptors: [bearerToken(options.token ?? (() => undefined))],
     acceptCompression: [],

@@ -6,11 +6,12 @@ import type { RpcClientOptions, RpcClients } from "./rpc-clients.ts";
 
 export interface GrpcClientOptions extends RpcClientOptions {
   /** "host:port" (plaintext, which deployed servers speak) or an https:// URL. */
-  readonly address: string;
+  readonly grpcAddress: string;
 }
 
-export interface GrpcClients extends RpcClients, Disposable {
-  /** Ends the connection; calls in progress fail with `cancelled`. */
+/** Clients that hold a connection. */
+export interface RpcConnection extends RpcClients, Disposable {
+  /** Ends the connection; calls in progress fail. */
   close(): void;
 }
 
@@ -18,8 +19,8 @@ export interface GrpcClients extends RpcClients, Disposable {
  * Clients over native gRPC (HTTP/2), for programs on Node: all four kinds of call. One connection, opened by the first
  * call and again by the first call after a loss; pings notice a peer that vanished, also while a stream is silent.
  */
-export function createGrpcClients(options: GrpcClientOptions): GrpcClients {
-  const baseUrl = options.address.includes("://") ? options.address : `http://${options.address}`;
+export function createGrpcClients(options: GrpcClientOptions): RpcConnection {
+  const baseUrl = options.grpcAddress.includes("://") ? options.grpcAddress : `http://${options.grpcAddress}`;
   const sessionManager = new Http2SessionManager(baseUrl, {
     pingIntervalMs: KEEPALIVE_INTERVAL_MS,
     pingTimeoutMs: KEEPALIVE_TIMEOUT_MS,

@@ -1,2 +1,5 @@
-export { createGrpcClients } from "./grpc-clients.ts";
-export type { GrpcClientOptions, GrpcClients } from "./grpc-clients.ts";
+export { createRpcClients } from "./create-rpc-clients.ts";
+export type { FetchClientOptions } from "./fetch-clients.ts";
+export type { GrpcClientOptions, RpcConnection } from "./grpc-clients.ts";
+export type { RpcCallOptions, RpcClient } from "./rpc-client-shape.ts";
+export type { RpcClientOptions, RpcClients } from "./rpc-clients.ts";

@@ -7,6 +7,7 @@
 import type { DescMethod, DescService } from "@bufbuild/protobuf";
 import { createClient } from "@connectrpc/connect";
 import type { CallOptions, Client, Interceptor, Transport } from "@connectrpc/connect";
+import { unreachable } from "@cyxwiz/primitives";
 import { fromCallFailure } from "../error/connect-error.ts";
 import { UNARY_DEADLINE_MS } from "../limits.ts";
 import type { RpcClient } from "./rpc-client-shape.ts";
@@ -46,6 +47,8 @@ function wrapCall(method: DescMethod, call: Call, deadlineMs: number): Call {
     case "server_streaming":
     case "bidi_streaming":
       return (input, options) => responses(call, input, options ?? {});
+    default:
+      return unreachable(method.methodKind);
   }
 }
 

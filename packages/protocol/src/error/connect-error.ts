@@ -7,7 +7,7 @@
  * gRPC trailers, gRPC-Web trailers and Connect JSON.
  */
 import { create } from "@bufbuild/protobuf";
-import { ConnectError } from "@connectrpc/connect";
+import { Code, ConnectError } from "@connectrpc/connect";
 import { AppError, isAppError } from "@cyxwiz/primitives";
 import type { RetryClass, RpcStatus } from "@cyxwiz/primitives";
 import { PROTOCOL_ERRORS } from "../errors.ts";
@@ -42,7 +42,7 @@ export function toConnectError(error: unknown, requestId?: string): ConnectError
 export function fromCallFailure(error: unknown): AppError {
   if (isAppError(error)) return error;
   const failure = ConnectError.from(error);
-  const status = statusOfGrpcCode(failure.code);
+  const status = isConnectionLoss(failure) ? "unavailable" : statusOfGrpcCode(failure.code);
   const detail = failure.findDetails(AppErrorDetailSchema)[0] ?? create(AppErrorDetailSchema);
   if (detail.code === "") {
     const context = { status, message: failure.rawMessage };
@@ -55,6 +55,17 @@ export function fromCallFailure(error: unknown): AppError {
     parseContext(detail.contextJson),
     { cause: error },
   );
+}
+
+/**
+ * A connection that breaks under a call surfaces as an HTTP/2 error or as whatever `fetch` throws, which Connect files
+ * under INTERNAL and UNKNOWN. Nothing came from a server then, so the call may be tried again elsewhere or later.
+ */
+function isConnectionLoss(failure: ConnectError): boolean {
+  if (failure.isWireError) return false;
+  const { cause } = failure;
+  const systemCode = typeof cause === "object" && cause !== null && "code" in cause ? String(cause.code) : "";
+  return failure.code === Code.Unknown || (failure.code === Code.Internal && systemCode.startsWith("ERR_HTTP2_"));
 }
 
 function internalMessage(requestId: string | undefined): string {

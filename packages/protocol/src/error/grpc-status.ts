@@ -1,3 +1,4 @@
+// oxlint-disable-next-line typescript/triple-slash-reference -- a global type cannot be imported, and dependents need it too
 /// <reference path="../headers-init.d.ts" preserve="true" />
 import { Code } from "@connectrpc/connect";
 import type { RetryClass, RpcStatus } from "@cyxwiz/primitives";
@@ -33,15 +34,14 @@ export function statusOfGrpcCode(code: number): RpcStatus {
   return STATUS_OF_CODE.get(code) ?? "internal";
 }
 
+const PASSING_STATUSES: ReadonlySet<RpcStatus> = new Set([
+  "unavailable",
+  "resource-exhausted",
+  "deadline-exceeded",
+  "aborted",
+]);
+
 /** Whether a call that failed with a bare status is worth another try. */
 export function retryOfStatus(status: RpcStatus): RetryClass {
-  switch (status) {
-    case "unavailable":
-    case "resource-exhausted":
-    case "deadline-exceeded":
-    case "aborted":
-      return "backoff";
-    default:
-      return "never";
-  }
+  return PASSING_STATUSES.has(status) ? "backoff" : "never";
 }

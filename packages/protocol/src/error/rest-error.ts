@@ -38,7 +38,10 @@ export function toRestError(error: unknown): { readonly status: number; readonly
   if (known.rpc === "internal") {
     return { status: http, body: { error: "internal error", code, details: { reason: known.code } } };
   }
-  return { status: http, body: { error: known.message, code, details: { ...plain(known.context), reason: known.code } } };
+  return {
+    status: http,
+    body: { error: known.message, code, details: { ...plain(known.context), reason: known.code } },
+  };
 }
 
 function restAnswer(error: AppError): RestAnswer {

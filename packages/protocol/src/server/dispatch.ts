@@ -105,7 +105,10 @@ export class Dispatcher {
       return toConnectError(new AppError(PROTOCOL_ERRORS.CALL_CANCELLED, { method: context.method }));
     }
     this.#options.onUnexpectedError?.(error, context);
-    return toConnectError(isAppError(error) ? error : new AppError(PROTOCOL_ERRORS.INTERNAL, {}, { cause: error }), context.requestId);
+    return toConnectError(
+      isAppError(error) ? error : new AppError(PROTOCOL_ERRORS.INTERNAL, {}, { cause: error }),
+      context.requestId,
+    );
   }
 }
 

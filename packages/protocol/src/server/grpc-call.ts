@@ -6,6 +6,7 @@
  */
 import { once } from "node:events";
 import type { EventEmitter } from "node:events";
+import { setImmediate } from "node:timers/promises";
 import { create, fromBinary, toBinary } from "@bufbuild/protobuf";
 import type { DescMessage, DescMethod, Message } from "@bufbuild/protobuf";
 import { createContextValues } from "@connectrpc/connect";
@@ -31,8 +32,12 @@ export interface GrpcFailure extends Error {
   readonly metadata: Metadata;
 }
 
-/** The context of a call, and `end`, after which a closing stream no longer counts as a cancel. */
-export function openContext(call: GrpcCall, method: DescMethod, requestId: string): { context: RpcContext; end(): void } {
+/** The context of a call, and `markEnded`, after which a closing stream no longer counts as a cancel. */
+export function openContext(
+  call: GrpcCall,
+  method: DescMethod,
+  requestId: string,
+): { context: RpcContext; markEnded: () => void } {
   const controller = new AbortController();
   let isEnded = false;
   // The four kinds of call are emitters whose overloads TypeScript cannot unite.
@@ -49,7 +54,7 @@ export function openContext(call: GrpcCall, method: DescMethod, requestId: strin
   };
   return {
     context,
-    end: () => {
+    markEnded: () => {
       isEnded = true;
     },
   };
@@ -85,6 +90,10 @@ export async function* readRequests(
     for await (const bytes of call.iterator({ destroyOnReturn: false }) as AsyncIterable<Buffer>) {
       yield decodeRequest(method, bytes, options.allowedBytes);
     }
+    // A call that was cut ends its reading side like one that was completed, and is only then told apart: half an
+    // upload must not pass for a whole one. The news arrives before the next turn of the event loop.
+    await setImmediate();
+    options.signal.throwIfAborted();
   } catch (error) {
     options.signal.throwIfAborted();
     throw error;
@@ -112,5 +121,5 @@ export function grpcFailure(error: ConnectError): GrpcFailure {
   const metadata = new Metadata();
   const details = headers.get("grpc-status-details-bin");
   if (details !== null) metadata.set("grpc-status-details-bin", Buffer.from(details, "base64"));
-  return Object.assign(error, { details: error.rawMessage, metadata }) as unknown as GrpcFailure;
+  return Object.assign(error, { details: error.rawMessage, metadata });
 }

@@ -1,4 +1,5 @@
 import type { Message } from "@bufbuild/protobuf";
+import { unreachable } from "@cyxwiz/primitives";
 import type {
   sendUnaryData,
   ServerDuplexStream,
@@ -36,6 +37,8 @@ export function grpcMethodHandler(method: GrpcMethod): UntypedHandleCall {
     case "bidi_streaming":
       return ((call: ServerDuplexStream<Buffer, Uint8Array>): void =>
         void answerStream(method, call, (context) => read(method, call, context))) as UntypedHandleCall;
+    default:
+      return unreachable(method.target.method.methodKind);
   }
 }
 
@@ -45,13 +48,17 @@ async function answerOnce(
   answer: sendUnaryData<Uint8Array>,
   input: (context: RpcContext) => Message | AsyncIterable<Message>,
 ): Promise<void> {
-  const { context, end } = openContext(call, method.target.method, method.newRequestId());
+  const { context, markEnded } = openContext(call, method.target.method, method.newRequestId());
   try {
-    const response = await method.dispatcher.runCall(method.target, callIo(method, () => input(context)), context);
-    end();
+    const response = await method.dispatcher.runCall(
+      method.target,
+      callIo(method, () => input(context)),
+      context,
+    );
+    markEnded();
     answer(null, response);
   } catch (error) {
-    end();
+    markEnded();
     answer(grpcFailure(toConnectError(error)));
   }
 }
@@ -61,14 +68,18 @@ async function answerStream(
   call: ServerWritableStream<Buffer, Uint8Array> | ServerDuplexStream<Buffer, Uint8Array>,
   input: (context: RpcContext) => Message | AsyncIterable<Message>,
 ): Promise<void> {
-  const { context, end } = openContext(call, method.target.method, method.newRequestId());
+  const { context, markEnded } = openContext(call, method.target.method, method.newRequestId());
   try {
-    const responses = method.dispatcher.runStream(method.target, callIo(method, () => input(context)), context);
+    const responses = method.dispatcher.runStream(
+      method.target,
+      callIo(method, () => input(context)),
+      context,
+    );
     await writeResponses(call, responses, context.signal);
-    end();
+    markEnded();
     call.end();
   } catch (error) {
-    end();
+    markEnded();
     // The stream's own error listener turns this into status and trailers, and ends it.
     if (!call.destroyed) call.emit("error", grpcFailure(toConnectError(error)));
   }

@@ -68,7 +68,9 @@ function channelOptions(options: GrpcServerOptions): Record<string, number> {
   const unary = limits.unaryMessageBytes ?? UNARY_MESSAGE_BYTES;
   const stream = limits.streamMessageBytes ?? STREAM_MESSAGE_BYTES;
   // grpc-js has one cap for all methods: the higher one only where some method of this server takes a stream.
-  const takesStreams = options.services.some((one) => one.service.methods.some((method) => method.proto.clientStreaming));
+  const takesStreams = options.services.some((one) =>
+    one.service.methods.some((method) => method.proto.clientStreaming),
+  );
   return {
     "grpc.max_receive_message_length": takesStreams ? Math.max(unary, stream) : unary,
     "grpc.max_send_message_length": -1,
@@ -135,4 +137,3 @@ async function drain(server: Server, clock: Clock, graceMs: number): Promise<voi
   timer.abort();
   server.forceShutdown();
 }
-

@@ -37,11 +37,11 @@ export interface ServiceImplementation {
 }
 
 /** A handler whose types are known to `implement` and no longer to the compiler. */
-export type AnyHandler = (input: never, context: RpcContext) => unknown;
+type AnyHandler = (input: never, context: RpcContext) => unknown;
 
 /** Pairs a service with its handlers. Pure. */
 export function implement<S extends DescService>(service: S, handlers: ServiceHandlers<S>): ServiceImplementation {
-  return { service, handlers: handlers as Readonly<Record<string, AnyHandler | undefined>> };
+  return { service, handlers };
 }
 
 /** "cyxwiz.protocol.JobService/SubmitJob". */

@@ -45,6 +45,7 @@ export function fromWireReport(status: StatusCode): ReportedOutcome | undefined 
       return "failed";
     case StatusCode.STATUS_CANCELLED:
       return "cancelled";
+    case StatusCode.STATUS_UNKNOWN:
     default:
       return undefined;
   }

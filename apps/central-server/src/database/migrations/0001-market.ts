@@ -112,6 +112,8 @@ const STATEMENTS = [
     settled_at timestamptz,
     check (state <> 'SETTLED' or owner_amount + platform_amount + refunded_amount = amount)
   )`,
+  `create index escrows_payer on escrows (payer_id) where state <> 'SETTLED'`,
+  `create index escrows_locked on escrows (locked_at) where state = 'LOCKED'`,
 
   `create table jobs (
     id uuid primary key,
@@ -197,18 +199,20 @@ const STATEMENTS = [
     id bigint generated always as identity primary key,
     key text not null unique,
     kind text not null,
-    command jsonb not null,
-    job_id uuid,
-    memo text not null,
+    command text not null,
+    escrow_id uuid,
     at timestamptz not null
   )`,
+  // One lock and one settlement for an escrow, whatever the keys of the commands were.
+  `create unique index ledger_transactions_escrow on ledger_transactions (escrow_id, kind) where escrow_id is not null`,
   `create table postings (
     id bigint generated always as identity primary key,
     transaction_id bigint not null references ledger_transactions,
     account text not null,
     amount bigint not null
   )`,
-  `create index postings_account on postings (account, id)`,
+  // With the amount in the index a balance is summed from the index alone.
+  `create index postings_account on postings (account, id) include (amount)`,
   `create index postings_transaction on postings (transaction_id)`,
   `create function refuse_change() returns trigger language plpgsql as $$
     begin
@@ -240,6 +244,7 @@ const STATEMENTS = [
     primary key (job_id, unit_id)
   )`,
   `create index unit_earnings_unit on unit_earnings (unit_id, earned_at)`,
+  `create index unit_earnings_owner on unit_earnings (owner_id, earned_at)`,
 
   // Effects outside this database, done at least once after the commit that decided them; each is idempotent by its key.
   `create table outbox (

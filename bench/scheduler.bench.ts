@@ -4,7 +4,7 @@
  * Prints placements per second (indexing, ordering and the jobs that find no unit included) and how the cost of a
  * placement grows from 1,000 to 10,000 nodes, where O(log n) gives about 1.3 and a scan 10. Exits 1 below the bar.
  *
- * Run: node bench/scheduler.ts
+ * Run: npm run bench -- scheduler
  */
 import {
   costOn,
@@ -15,6 +15,7 @@ import {
   type QueuedJob,
   type UnitSnapshot,
 } from "@cyxwiz/market";
+import { median, reportFigure } from "./figure.ts";
 import { amount, parseJobId, parseNodeId, parseUnitId, parseUserId, PhiloxStream, STREAM } from "@cyxwiz/primitives";
 
 const MIN_PLACEMENTS_PER_SECOND = 10_000;
@@ -109,7 +110,7 @@ function measure(market: Market): Measured {
     result = plan(market.units, market.jobs);
     times.push((performance.now() - start) / 1000);
   }
-  const seconds = times.toSorted((a, b) => a - b)[ROUNDS >> 1] as number;
+  const seconds = median(times);
   return { placements: result.placements.length, unplaced: result.unplaced.length, seconds };
 }
 
@@ -118,9 +119,18 @@ const large = measure(marketOf(10_000));
 const rate = large.placements / large.seconds;
 const ratio = large.seconds / large.placements / (small.seconds / small.placements);
 
-console.log(
-  `scheduler: 10,000 nodes, ${large.placements + large.unplaced} jobs, ${large.placements} placed in ${large.seconds.toFixed(3)} s`,
-);
-console.log(`  placements/s: ${Math.round(rate)} (bar: at least ${MIN_PLACEMENTS_PER_SECOND})`);
-console.log(`  cost of a placement, 10,000 against 1,000 nodes: ${ratio.toFixed(2)} × (bar: at most ${MAX_COST_RATIO} ×)`);
-if (rate < MIN_PLACEMENTS_PER_SECOND || ratio > MAX_COST_RATIO) process.exitCode = 1;
+reportFigure({
+  name: "scheduler: placements, 10,000 nodes, 100,000 jobs",
+  figure: rate,
+  unit: "placements/s",
+  comparison: "at least",
+  threshold: MIN_PLACEMENTS_PER_SECOND,
+  note: `${large.placements} placed, ${large.unplaced} waiting, in ${large.seconds.toFixed(2)} s`,
+});
+reportFigure({
+  name: "scheduler: cost of a placement, 10,000 against 1,000 nodes",
+  figure: ratio,
+  unit: "×",
+  comparison: "at most",
+  threshold: MAX_COST_RATIO,
+});

@@ -1,0 +1,170 @@
+/**
+ * What a node reports about an attempt, whatever service it came by: accepted, progress, checkpoints.
+ *
+ * Every report names the attempt and its fencing token; one of an attempt that is over, or under an older token, is
+ * refused. Progress lives in memory and is written once a second; everything that money follows from is in the database
+ * before it is answered. How an attempt ends is in `attempt-end.ts`.
+ */
+import { AppError, defined, type JobId, type UserId } from "@cyxwiz/primitives";
+import { inTransaction, type MarketTransaction, type TransactionContext } from "../database/transaction.ts";
+import type { JobSignals } from "../jobs/job-signals.ts";
+import { lockJob, moveJob, noteJobEvent, type JobRow } from "../jobs/job-state.ts";
+import type { JobProgress, LiveProgress } from "../jobs/live-progress.ts";
+import { addReader } from "../objects/object-service.ts";
+import { requireArtifact, type ReportedArtifact } from "./artifact.ts";
+import { ASSIGNMENT_ERRORS } from "./assignment-errors.ts";
+import { lockLive, moveAssignment, type AssignmentRow } from "./assignment-state.ts";
+import type { AssignmentClaim, LiveAssignment, LiveAssignments } from "./live-assignments.ts";
+
+export interface AssignmentServiceOptions extends TransactionContext {
+  readonly live: LiveAssignments;
+  readonly progress: LiveProgress;
+  readonly signals: JobSignals;
+}
+
+export interface ReportedCheckpoint extends ReportedArtifact {
+  readonly step: bigint;
+}
+
+export class AssignmentService {
+  readonly #options: AssignmentServiceOptions;
+
+  constructor(options: AssignmentServiceOptions) {
+    this.#options = options;
+  }
+
+  /** The node takes it. Again, for an attempt that it came back to: nothing changes. */
+  async accepted(claim: AssignmentClaim): Promise<void> {
+    const live = await this.#options.live.require(claim);
+    await this.#transact(live, async (transaction, _job, assignment) => {
+      if (assignment.state !== "OFFERED") return;
+      const at = this.#now();
+      await moveAssignment(transaction, assignment, { event: "accepted", at, also: { accepted_at: at } });
+    });
+    this.#options.live.extend(live.assignmentId);
+    this.#options.signals.changed(live.jobId);
+  }
+
+  /** A tick of the training. The first one makes the job RUNNING; others touch only memory. */
+  async progressed(claim: AssignmentClaim, progress: JobProgress): Promise<void> {
+    const { live: assignments, progress: memory, signals } = this.#options;
+    const live = await assignments.require(claim);
+    checkStep(BigInt(progress.step), 0n, BigInt(live.totalSteps));
+    if (!live.isRunning) await this.#begin(live);
+    assignments.extend(live.assignmentId);
+    memory.note(live.jobId, progress, live.totalSteps);
+    signals.changed(live.jobId);
+  }
+
+  /** Commits the steps up to a stored checkpoint: from here on they are paid for. The same one again changes nothing. */
+  async checkpointStored(claim: AssignmentClaim, checkpoint: ReportedCheckpoint): Promise<void> {
+    const live = await this.#options.live.require(claim);
+    if (!live.isRunning) await this.#begin(live);
+    await this.#transact(live, async (transaction, job, assignment) => {
+      if (await isStored(transaction, job.id as JobId, checkpoint, assignment)) return;
+      checkStep(checkpoint.step, job.committed_step + 1n, job.total_steps);
+      await requireArtifact(transaction, live.ownerId, checkpoint, "checkpoint");
+      await commitSteps(transaction, { job, assignment, checkpoint, at: this.#now() });
+    });
+    this.#options.live.extend(live.assignmentId);
+    this.#options.signals.changed(live.jobId);
+  }
+
+  /** Raises "started" once: the attempt runs, and so does its job. */
+  async #begin(live: LiveAssignment): Promise<void> {
+    await this.#transact(live, (transaction, job, assignment) => begin(transaction, job, assignment, this.#now()));
+    live.isRunning = true;
+  }
+
+  async #transact(
+    live: LiveAssignment,
+    run: (transaction: MarketTransaction, job: JobRow, assignment: AssignmentRow) => Promise<unknown>,
+  ): Promise<void> {
+    await inTransaction(this.#options, async (transaction) => {
+      const job = defined(await lockJob(transaction, live.jobId), "the job of an assignment");
+      await run(transaction, job, await lockLive(transaction, live.assignmentId));
+    });
+  }
+
+  #now(): Date {
+    return new Date(this.#options.clock.now());
+  }
+}
+
+/** Walks an attempt to RUNNING from wherever it is, and its job with it. */
+export async function begin(
+  transaction: MarketTransaction,
+  job: JobRow,
+  assignment: AssignmentRow,
+  at: Date,
+): Promise<{ readonly job: JobRow; readonly assignment: AssignmentRow }> {
+  let moved = assignment;
+  if (moved.state === "OFFERED") {
+    moved = await moveAssignment(transaction, moved, { event: "accepted", at, also: { accepted_at: at } });
+  }
+  if (moved.state === "ACCEPTED") {
+    moved = await moveAssignment(transaction, moved, { event: "started", at, also: { started_at: at } });
+  }
+  if (job.state !== "ASSIGNED") return { job, assignment: moved };
+  const message = job.committed_step > 0n ? `training goes on at step ${job.committed_step}` : "training has begun";
+  const also = { started_at: job.started_at ?? at };
+  return { job: await moveJob(transaction, job, { event: "started", at, message, also }), assignment: moved };
+}
+
+/** Writes a checkpoint and what follows from it: the job's committed step, and that its user may read it. */
+export async function commitSteps(
+  transaction: MarketTransaction,
+  commit: {
+    readonly job: JobRow;
+    readonly assignment: AssignmentRow;
+    readonly checkpoint: ReportedCheckpoint;
+    readonly at: Date;
+  },
+): Promise<JobRow> {
+  const { job, assignment, checkpoint, at } = commit;
+  await transaction
+    .insertInto("checkpoints")
+    .values({
+      job_id: job.id,
+      step: checkpoint.step,
+      cid: checkpoint.cid,
+      sha256: checkpoint.sha256,
+      size_bytes: checkpoint.sizeBytes,
+      assignment_id: assignment.id,
+      unit_id: assignment.unit_id,
+      machine_id: assignment.machine_id,
+      committed_at: at,
+    })
+    .execute();
+  await addReader(transaction, checkpoint.cid, job.user_id as UserId);
+  const message = `step ${checkpoint.step} of ${job.total_steps} is committed`;
+  await noteJobEvent(transaction, job.id as JobId, { kind: "checkpoint", at, message });
+  return transaction
+    .updateTable("jobs")
+    .set({ committed_step: checkpoint.step })
+    .where("id", "=", job.id)
+    .returningAll()
+    .executeTakeFirstOrThrow();
+}
+
+/** @throws AppError `central/step-out-of-range`. */
+export function checkStep(step: bigint, from: bigint, to: bigint): void {
+  if (step >= from && step <= to) return;
+  const allowed = from > to ? "none, every step is committed" : `${from} to ${to}`;
+  throw new AppError(ASSIGNMENT_ERRORS.STEP_INVALID, { step: String(step), allowed });
+}
+
+async function isStored(
+  transaction: MarketTransaction,
+  jobId: JobId,
+  checkpoint: ReportedCheckpoint,
+  assignment: AssignmentRow,
+): Promise<boolean> {
+  const row = await transaction
+    .selectFrom("checkpoints")
+    .select(["cid", "assignment_id"])
+    .where("job_id", "=", jobId)
+    .where("step", "=", checkpoint.step)
+    .executeTakeFirst();
+  return row?.cid === checkpoint.cid && row.assignment_id === assignment.id;
+}

@@ -1,0 +1,27 @@
+/** What an operator decides, validated. The file's keys are the documents' own; see README for each with its default. */
+import type { LogLevel } from "@cyxwiz/platform";
+import type { CancelRefund } from "@cyxwiz/market";
+
+export interface CentralServerConfig {
+  readonly server: {
+    /** host:port; port 0 picks a free one. */
+    readonly grpcAddress: string;
+    readonly restAddress: string;
+    /** Web origins that may call the REST API from a browser. */
+    readonly allowedOrigins: readonly string[];
+    /** Folder for keys and objects; the embedded database's folder when left out. */
+    readonly dataFolder: string;
+  };
+  readonly database: { readonly url: string; readonly maxConnections: number };
+  readonly redis: { readonly url: string | undefined };
+  readonly blockchain: { readonly network: "ledger" };
+  readonly scheduler: {
+    readonly pollingIntervalMs: number;
+    readonly maxJobsPerNode: number;
+    readonly timeoutSeconds: number;
+  };
+  /** `secret` is undefined only with an embedded database, which keeps one of its own. */
+  readonly jwt: { readonly secret: string | undefined; readonly p2pTokenExpirationSeconds: number };
+  readonly payments: { readonly faucet: boolean; readonly cancelRefund: CancelRefund };
+  readonly logging: { readonly level: LogLevel };
+}

@@ -1,0 +1,196 @@
+/**
+ * A user's commands on jobs: submit, cancel, delete. Each is safe to repeat; a repeated one gives the first answer.
+ */
+import { AppError, amount, type AssignmentId, type JobId, type NodeId, type QuoteId, type UserId } from "@cyxwiz/primitives";
+import { lockLiveOf } from "../assignments/assignment-state.ts";
+import type { LiveAssignments } from "../assignments/live-assignments.ts";
+import type { TaskStreams } from "../assignments/task-streams.ts";
+import { inTransaction, violatedUnique, type MarketTransaction, type TransactionContext } from "../database/transaction.ts";
+import type { EscrowService } from "../payments/escrow-service.ts";
+import { QUOTE_ERRORS } from "../quotes/quote-errors.ts";
+import { toQuoteRecord, type QuoteRecord } from "../quotes/quote-record.ts";
+import { JOB_ERRORS } from "./job-errors.ts";
+import { HIDDEN_EVENT } from "./job-query.ts";
+import type { JobSignals } from "./job-signals.ts";
+import { isEnded, lockJob, moveJob, noteJobEvent, type JobRow } from "./job-state.ts";
+import type { LiveProgress } from "./live-progress.ts";
+import { newId } from "./new-id.ts";
+import type { SettlementService } from "./settlement-service.ts";
+
+export interface JobServiceOptions extends TransactionContext {
+  readonly escrows: Pick<EscrowService, "lock">;
+  readonly settlements: SettlementService;
+  readonly signals: JobSignals;
+  readonly streams: TaskStreams;
+  readonly live: LiveAssignments;
+  readonly progress: LiveProgress;
+  readonly wakeScheduler: () => void;
+}
+
+export interface Submission {
+  readonly userId: UserId;
+  readonly quoteId: QuoteId;
+  /** Chosen by the caller to make the call repeatable. */
+  readonly jobId: JobId | undefined;
+}
+
+export interface Cancellation {
+  readonly userId: UserId;
+  readonly jobId: JobId;
+  readonly reason: string | undefined;
+  readonly keepModel: boolean;
+}
+
+export class JobService {
+  readonly #options: JobServiceOptions;
+
+  constructor(options: JobServiceOptions) {
+    this.#options = options;
+  }
+
+  /**
+   * Locks the quote's amount and walks the job CREATED → QUEUED → ESCROWED, all in one transaction.
+   *
+   * @throws AppError `central/quote-not-found`, `central/quote-expired`, `central/job-id-taken`,
+   * `market/insufficient-funds`; nothing is locked then.
+   */
+  async submit(submission: Submission): Promise<JobId> {
+    try {
+      return await this.#submitOnce(submission);
+    } catch (error) {
+      // The same submission came twice at once: the other one won, and its answer is there now.
+      if (violatedUnique(error) === undefined) throw error;
+      return this.#submitOnce(submission);
+    }
+  }
+
+  /**
+   * Stops a job. One that a node holds is told to stop; a model that is to be kept is waited for, at most
+   * `CANCEL_GRACE_MS`, else the job ends at once.
+   *
+   * @throws AppError `central/job-not-found`, `central/job-already-ended`, `central/job-in-verification`.
+   */
+  async cancel({ userId, jobId, reason, keepModel }: Cancellation): Promise<void> {
+    const { settlements, signals, streams, live, progress, wakeScheduler } = this.#options;
+    const told = reason ? `cancelled by its user: ${reason}` : "cancelled by its user";
+    const held = await inTransaction(this.#options, async (transaction) => {
+      const job = await ownJob(transaction, jobId, userId);
+      if (isEnded(job.state)) throw new AppError(JOB_ERRORS.JOB_ALREADY_ENDED, { jobId, state: job.state });
+      if (job.state === "VERIFYING") throw new AppError(JOB_ERRORS.JOB_IN_VERIFICATION, { jobId });
+      const attempt = await lockLiveOf(transaction, jobId);
+      if (attempt?.state === "RUNNING" && keepModel && streams.has(attempt.machine_id as NodeId)) {
+        await this.#requestCancel(transaction, job, told);
+        return { attempt, hasEnded: false };
+      }
+      await settlements.end(transaction, job, { kind: "cancelled", reason: told });
+      return { attempt, hasEnded: true };
+    });
+    const { attempt, hasEnded } = held;
+    if (attempt) {
+      const value = { assignmentId: attempt.id, fencingToken: attempt.fencing_token, reason: told, keepModel };
+      streams.send(attempt.machine_id as NodeId, { case: "cancel", value });
+      if (hasEnded) live.forget(attempt.id as AssignmentId);
+    }
+    if (hasEnded) {
+      progress.forget(jobId);
+      settlements.committed();
+      wakeScheduler();
+    }
+    signals.changed(jobId);
+  }
+
+  /** Hides an ended job from its user's lists. What was paid stays on record. */
+  async delete(jobId: JobId, userId: UserId): Promise<void> {
+    await inTransaction(this.#options, async (transaction) => {
+      const job = await ownJob(transaction, jobId, userId);
+      if (!isEnded(job.state)) throw new AppError(JOB_ERRORS.JOB_NOT_ENDED, { jobId, state: job.state });
+      await noteJobEvent(transaction, jobId, { kind: HIDDEN_EVENT, at: this.#now(), message: "deleted by its user" });
+    });
+  }
+
+  async #submitOnce(submission: Submission): Promise<JobId> {
+    const { userId, quoteId } = submission;
+    const submitted = await inTransaction(this.#options, async (transaction) => {
+      const quote = await ownQuote(transaction, quoteId, userId);
+      const first = await firstSubmission(transaction, submission);
+      if (first) return { jobId: first, isNew: false };
+      if (quote.expiresAt.getTime() <= this.#options.clock.now()) {
+        throw new AppError(QUOTE_ERRORS.QUOTE_EXPIRED, { quoteId, expiredAt: quote.expiresAt.toISOString() });
+      }
+      return { jobId: await this.#create(transaction, submission, quote), isNew: true };
+    });
+    if (submitted.isNew) {
+      this.#options.wakeScheduler();
+      this.#options.signals.changed(submitted.jobId);
+    }
+    return submitted.jobId;
+  }
+
+  async #create(transaction: MarketTransaction, submission: Submission, quote: QuoteRecord): Promise<JobId> {
+    const at = this.#now();
+    const jobId = submission.jobId ?? (newId(this.#options.random) as JobId);
+    const created = await transaction
+      .insertInto("jobs")
+      .values({
+        id: jobId,
+        user_id: submission.userId,
+        quote_id: quote.id,
+        name: quote.name,
+        state: "CREATED",
+        total_steps: BigInt(quote.totalSteps),
+        total_epochs: quote.settings.epochs,
+        cancel_keep_model: null,
+        created_at: at,
+        started_at: null,
+        ended_at: null,
+      })
+      .returningAll()
+      .executeTakeFirstOrThrow();
+    const queued = await moveJob(transaction, created, { event: "submitted", at, message: "submitted with its quote" });
+    await this.#options.escrows.lock(transaction, { quoteId: quote.id, payer: submission.userId, amount: amount(quote.amount) });
+    await moveJob(transaction, queued, { event: "escrow-locked", at, message: "the quoted amount is locked" });
+    return jobId;
+  }
+
+  async #requestCancel(transaction: MarketTransaction, job: JobRow, message: string): Promise<void> {
+    if (job.cancel_keep_model !== null) return;
+    await transaction.updateTable("jobs").set({ cancel_keep_model: true }).where("id", "=", job.id).execute();
+    await noteJobEvent(transaction, job.id as JobId, { kind: CANCEL_REQUESTED, at: this.#now(), message });
+  }
+
+  #now(): Date {
+    return new Date(this.#options.clock.now());
+  }
+}
+
+/** The history's line from which a node has `CANCEL_GRACE_MS` to hand over the model. */
+export const CANCEL_REQUESTED = "cancel-requested";
+
+/** The job that this quote or this job id already made; undefined for a first submission. */
+async function firstSubmission(transaction: MarketTransaction, { userId, quoteId, jobId }: Submission): Promise<JobId | undefined> {
+  const known = await transaction
+    .selectFrom("jobs")
+    .select(["id", "user_id", "quote_id"])
+    .where((eb) => eb.or([eb("quote_id", "=", quoteId), ...(jobId ? [eb("id", "=", jobId)] : [])]))
+    .execute();
+  const isOther = known.some((job) => job.user_id !== userId || job.quote_id !== quoteId);
+  if (isOther && jobId) throw new AppError(JOB_ERRORS.JOB_ID_TAKEN, { jobId });
+  return known[0]?.id as JobId | undefined;
+}
+
+async function ownQuote(transaction: MarketTransaction, quoteId: QuoteId, userId: UserId): Promise<QuoteRecord> {
+  const row = await transaction
+    .selectFrom("quotes")
+    .selectAll()
+    .where("id", "=", quoteId)
+    .where("user_id", "=", userId)
+    .executeTakeFirst();
+  if (!row) throw new AppError(QUOTE_ERRORS.QUOTE_NOT_FOUND, { quoteId });
+  return toQuoteRecord(row);
+}
+
+async function ownJob(transaction: MarketTransaction, jobId: JobId, userId: UserId): Promise<JobRow> {
+  const job = await lockJob(transaction, jobId);
+  if (!job || job.user_id !== userId) throw new AppError(JOB_ERRORS.JOB_NOT_FOUND, { jobId });
+  return job;
+}

@@ -1,0 +1,91 @@
+/** A job as REST shows it. Pure: everything it needs is given. */
+import { amount, formatAmount, ZERO } from "@cyxwiz/primitives";
+import type { EscrowState, JobState } from "@cyxwiz/market";
+import type { Job } from "@cyxwiz/protocol/rest";
+import { parseEscrowShares } from "../payments/escrow-service.ts";
+import type { JobHistory, JobRecord } from "./job-query.ts";
+import { isEnded } from "./job-state.ts";
+import { NO_PROGRESS, type JobProgress } from "./live-progress.ts";
+import type { JobFailure, JobResultRecord } from "./settlement-service.ts";
+
+export type JobSummary = Omit<Job, "events" | "checkpoints" | "placement">;
+
+/** What is known of a job beside its rows. */
+export interface JobNow {
+  /** What the node said last; absent when it does not run now. */
+  readonly live: JobProgress | undefined;
+  /** Why it has no node yet; null when it does not wait. */
+  readonly waitingBecause: string | null;
+}
+
+export function presentJob(record: JobRecord, history: JobHistory, now: JobNow): Job {
+  return {
+    ...presentSummary(record, now),
+    placement: record.job.placement as Job["placement"],
+    checkpoints: history.checkpoints.map(({ step, cid, sha256, size_bytes }) => ({
+      step: Number(step),
+      cid,
+      sha256,
+      size_bytes: Number(size_bytes),
+    })),
+    events: history.events.map(({ at, kind, message }) => ({ at: at.toISOString(), kind, message })),
+  };
+}
+
+export function presentSummary(record: JobRecord, now: JobNow): JobSummary {
+  const { job, quote, attempt } = record;
+  const progress = progressOf(record, now);
+  const result = job.result as JobResultRecord | null;
+  const totalSteps = Number(job.total_steps);
+  const isHeld = attempt !== null && (attempt.ended_at === null || isEnded(job.state));
+  return {
+    job_id: job.id,
+    name: job.name,
+    state: job.state as JobState,
+    created_at: job.created_at.toISOString(),
+    started_at: job.started_at?.toISOString() ?? null,
+    ended_at: job.ended_at?.toISOString() ?? null,
+    progress: Math.min(1, progress.step / totalSteps),
+    step: progress.step,
+    total_steps: totalSteps,
+    epoch: progress.epoch,
+    total_epochs: job.total_epochs,
+    loss: finite(progress.loss),
+    accuracy: finite(progress.accuracy),
+    samples_per_second: finite(progress.samplesPerSecond),
+    seconds_left: isEnded(job.state) ? null : finite(progress.secondsLeft),
+    metrics: { ...result?.metrics },
+    node: isHeld
+      ? { node_id: attempt.node_id, name: attempt.node_name, unit_id: attempt.unit_id, device: attempt.device }
+      : null,
+    payment: presentPayment(record),
+    verification: job.verification as Job["verification"],
+    seed: quote.seed,
+    failure: job.failure as JobFailure | null,
+    waiting_because: now.waitingBecause,
+    files: { onnx: result?.onnx ?? null, weights: result?.weights ?? null },
+  };
+}
+
+/** The live figures, else the last written ones; never behind what is committed. */
+export function progressOf({ job }: JobRecord, { live }: Pick<JobNow, "live">): JobProgress {
+  const progress = live ?? { ...NO_PROGRESS, ...(job.progress as Partial<JobProgress>) };
+  return { ...progress, step: Math.max(progress.step, Number(job.committed_step)) };
+}
+
+export function presentPayment({ quote, escrow }: JobRecord): Job["payment"] {
+  const shares = escrow ? parseEscrowShares(escrow.shares) : [];
+  return {
+    escrow_state: (escrow?.state ?? "NONE") as EscrowState,
+    quoted: formatAmount(amount(quote.amount)),
+    owner: formatAmount(amount(escrow?.owner_amount ?? ZERO)),
+    platform: formatAmount(amount(escrow?.platform_amount ?? ZERO)),
+    refunded: formatAmount(amount(escrow?.refunded_amount ?? ZERO)),
+    shares: shares.flatMap(({ node_id, unit_id, amount }) => (node_id === null ? [] : { node_id, unit_id, amount })),
+  };
+}
+
+/** JSON has no NaN: a diverged loss is shown as none. */
+function finite(value: number | null): number | null {
+  return value !== null && Number.isFinite(value) ? value : null;
+}

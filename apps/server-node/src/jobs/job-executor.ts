@@ -1,0 +1,149 @@
+/**
+ * The assignments of this node: which are taken, which run, how they are stopped.
+ *
+ * An assignment stays listed until its last report is answered, so that a hello after a reconnect never makes the server
+ * believe that a finished one was lost. Being offered the same assignment twice is normal after a reconnect and starts
+ * nothing twice.
+ */
+import type { NodeReport, Assignment, Lease, RunningAssignment } from "../central/messages.ts";
+import type { DevicePool } from "../devices/device-pool.ts";
+import { refusal, type Refusal } from "../devices/refusal.ts";
+import { NODE_ERRORS } from "../errors.ts";
+import { checkAssignment } from "./assignment-check.ts";
+import { AssignmentRun } from "./assignment-run.ts";
+import type { RunContext } from "./run-context.ts";
+
+export interface ExecutorOptions extends RunContext {
+  readonly pool: DevicePool;
+}
+
+export interface ExecutorCounts {
+  readonly completed: number;
+  readonly failed: number;
+  readonly cancelled: number;
+}
+
+interface Held {
+  readonly run: AssignmentRun;
+  readonly ended: Promise<void>;
+}
+
+export class JobExecutor implements AsyncDisposable {
+  readonly #options: ExecutorOptions;
+  readonly #held = new Map<string, Held>();
+  readonly #killed = new AbortController();
+  readonly #counts = { completed: 0, failed: 0, cancelled: 0 };
+  #isDraining = false;
+
+  constructor(options: ExecutorOptions) {
+    this.#options = options;
+  }
+
+  /** Takes the work, or declines it with a reason; the answer goes to the outbox. */
+  offer(assignment: Assignment): void {
+    const { outbox, logger } = this.#options;
+    const { assignmentId, fencingToken, jobId } = assignment;
+    const held = this.#held.get(assignmentId);
+    if (held) {
+      if (held.run.assignment.fencingToken === fencingToken) outbox.push({ kind: "accepted", assignmentId, fencingToken });
+      return;
+    }
+    const refused = this.#start(assignment);
+    if (!refused) return;
+    const { code, message } = refused;
+    logger.warn("declined an assignment", { assignmentId, jobId, code, reason: message });
+    outbox.push({ kind: "declined", assignmentId, fencingToken, code, message });
+  }
+
+  /** Stops one assignment cooperatively. One that is not held is answered as cancelled: there is nothing left to stop. */
+  cancel(lease: Lease, options: { readonly reason: string; readonly keepModel: boolean }): void {
+    const { assignmentId, fencingToken } = lease;
+    const held = this.#held.get(assignmentId);
+    if (!held) {
+      this.#options.outbox.push({ kind: "cancelled", assignmentId, fencingToken, step: 0 });
+      return;
+    }
+    if (held.run.assignment.fencingToken !== fencingToken) return;
+    this.#options.logger.info("cancelling an assignment", { assignmentId, reason: options.reason });
+    held.run.stop({ kind: "cancel", keepModel: options.keepModel });
+  }
+
+  /** As `cancel`, by the job's id, as heartbeats name it. */
+  cancelJob(jobId: string): void {
+    for (const { run } of this.#held.values()) {
+      if (run.assignment.jobId === jobId) run.stop({ kind: "cancel", keepModel: false });
+    }
+  }
+
+  /** The server refused a report: the assignment is no longer this node's. */
+  refused(report: NodeReport, answer: { readonly code: string; readonly message: string; readonly sequence: bigint }): void {
+    const { assignmentId } = report;
+    const { code, message } = answer;
+    this.#options.logger.warn("the Central Server refused a report; the assignment is dropped", { assignmentId, report: report.kind, code, reason: message });
+    this.#held.get(assignmentId)?.run.drop();
+    this.#options.outbox.forget(assignmentId, { ...answer, accepted: false });
+  }
+
+  running(): readonly RunningAssignment[] {
+    return [...this.#held.values()].map(({ run }) => {
+      const { assignmentId, fencingToken, jobId } = run.assignment;
+      return { assignmentId, fencingToken, jobId, step: run.step };
+    });
+  }
+
+  counts(): ExecutorCounts {
+    return { ...this.#counts };
+  }
+
+  /** Takes nothing new, stops what runs after a last checkpoint, and returns when every last report is answered. */
+  async drain(): Promise<void> {
+    this.#isDraining = true;
+    for (const { run } of this.#held.values()) run.stop({ kind: "drain" });
+    await Promise.all([...this.#held.values()].map((held) => held.ended));
+  }
+
+  /** Ends everything at once, without reports. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#isDraining = true;
+    this.#killed.abort();
+    await Promise.all([...this.#held.values()].map((held) => held.ended));
+  }
+
+  #start(assignment: Assignment): Refusal | undefined {
+    const { pool, abilities, cache, outbox, logger } = this.#options;
+    const { assignmentId, fencingToken, unitId, jobId } = assignment;
+    if (this.#isDraining) return refusal(NODE_ERRORS.NODE_DRAINING, {});
+    const unfit = checkAssignment(assignment, { abilities, objectBytes: cache.maxBytes });
+    if (unfit) return unfit;
+    const device = pool.acquire(assignment);
+    if (device.kind === "refused") return device;
+    const run = new AssignmentRun(assignment, device, this.#options);
+    outbox.push({ kind: "accepted", assignmentId, fencingToken });
+    logger.info("took an assignment", { assignmentId, jobId, unitId, threads: device.threads, fromStep: run.step });
+    this.#held.set(assignmentId, { run, ended: this.#follow(run) });
+    return undefined;
+  }
+
+  async #follow(run: AssignmentRun): Promise<void> {
+    const { outbox, logger } = this.#options;
+    const { assignmentId, jobId } = run.assignment;
+    const signal = this.#killed.signal;
+    try {
+      const last = await run.run(signal);
+      if (!last) return;
+      this.#count(last);
+      logger.info("an assignment ended", { assignmentId, jobId, outcome: last.kind, step: run.step });
+      await outbox.deliver(last, signal);
+    } catch (error) {
+      if (!signal.aborted) logger.error("an assignment ended unexpectedly", { assignmentId, jobId, error });
+    } finally {
+      this.#held.delete(assignmentId);
+    }
+  }
+
+  #count(last: NodeReport): void {
+    if (last.kind === "result") this.#counts.completed++;
+    else if (last.kind === "cancelled") this.#counts.cancelled++;
+    else this.#counts.failed++;
+  }
+}

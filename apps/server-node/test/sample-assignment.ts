@@ -1,0 +1,49 @@
+import { type AssignmentId, type Cid, type JobId, parseCid, type UnitId } from "@cyxwiz/primitives";
+import { unixfsCid } from "@cyxwiz/cyxcloud";
+import type { Assignment } from "../src/central/messages.ts";
+import type { Allocation } from "../src/devices/allocation.ts";
+import { LOWERING } from "./scripted-driver.ts";
+
+export const UNIT_ID = "unit_cpu0_abc123" as UnitId;
+export const DATASET = "tiny dataset";
+export const ASSIGNMENT_ID = "11111111-1111-4111-8111-111111111111" as AssignmentId;
+export const JOB_ID = "22222222-2222-4222-8222-222222222222" as JobId;
+
+export const CPU_ALLOCATION: Allocation = {
+  deviceType: "cpu",
+  deviceId: 0,
+  deviceName: "Test CPU",
+  threads: 4,
+  threadsReserved: 0,
+  memoryBytes: 1_000_000,
+  memoryReservedBytes: 0,
+  priority: "normal",
+  maxPowerPercent: 100,
+};
+
+export async function cidOf(text: string): Promise<Cid> {
+  async function* bytes(): AsyncGenerator<Uint8Array> {
+    yield Buffer.from(text);
+  }
+  return parseCid((await unixfsCid(bytes())).cid);
+}
+
+/** Six steps over the tiny dataset, with a checkpoint every two. */
+export async function sampleAssignment(changes: Partial<Assignment> = {}): Promise<Assignment> {
+  return {
+    assignmentId: ASSIGNMENT_ID,
+    jobId: JOB_ID,
+    unitId: UNIT_ID,
+    kind: "TRAIN",
+    fencingToken: 2n ** 60n + 1n,
+    graph: "{}",
+    dataset: { cid: await cidOf(DATASET), sizeBytes: DATASET.length },
+    settings: { batchSize: 2, epochs: 2, checkpointEverySteps: 2 },
+    seed: "18446744073709551615",
+    lowering: LOWERING,
+    totalSteps: 6,
+    threads: 2,
+    memoryBytes: 1_000,
+    ...changes,
+  };
+}
