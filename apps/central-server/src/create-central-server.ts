@@ -124,7 +124,7 @@ async function openContext(
   const { clock, logger, random } = options;
   if (config.redis.url !== undefined) logger.warn("[redis] url is not used: one server wakes its work in process");
   const { jwtSecret, signingKey } = await openSecrets(config);
-  const database = await openDatabase({ ...config.database, logger });
+  const database = await openDatabase({ ...config.database, clock, logger });
   teardown.add(async () => database[Symbol.asyncDispose]());
   const onLost = (): void => options.onFatal?.();
   const lock = await acquireServerLock({ ...database, clock, logger, onLost });

@@ -1,8 +1,10 @@
 /** Caps of the server and why each is what it is. Features keep theirs beside them. */
 import { amount, UNITS_PER_TOKEN, type Amount } from "@cyxwiz/primitives";
 
-/** Attempts to start the embedded database: a port may be taken between choosing and opening it. */
-export const DATABASE_START_ATTEMPTS = 5;
+/** Attempts to start the embedded database: a killed one may still be going, or its port be taken meanwhile. */
+export const DATABASE_START_ATTEMPTS = 8;
+/** Wait after the first attempt; each later one waits longer, 5 s in all. */
+export const DATABASE_START_DELAY_MS = 180;
 /** Longest wait for one start: recovery after kill -9 replays at most the log since the last checkpoint. */
 export const DATABASE_START_TIMEOUT_SECONDS = 60;
 /** Longest clean stop before the error says so. */

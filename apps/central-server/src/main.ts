@@ -1,7 +1,7 @@
 /** `cyxwiz-central-server`: reads the configuration, runs the server until SIGTERM or SIGINT, drains it. */
 import { parseArgs } from "node:util";
 import { errorMessage, isAppError } from "@cyxwiz/primitives";
-import { createLogger, systemClock } from "@cyxwiz/platform";
+import { createLogger, systemClock, tellSupervisorReady, whenSupervisorGone } from "@cyxwiz/platform";
 import { loadConfig } from "./config/load-config.ts";
 import { createCentralServer } from "./create-central-server.ts";
 import { VERSION } from "./version.ts";
@@ -29,11 +29,16 @@ async function main(args: readonly string[]): Promise<number> {
     }
     return await serve(values.config);
   } catch (error) {
-    // A refusal is for the operator; anything else is our bug and needs its stack.
-    const text = isAppError(error) || !(error instanceof Error) ? errorMessage(error) : (error.stack ?? error.message);
-    process.stderr.write(`cyxwiz-central-server: ${text}\n`);
+    process.stderr.write(`cyxwiz-central-server: ${explained(error)}\n`);
     return 1;
   }
+}
+
+/** A refusal is for the operator, in a line; anything else is our bug and needs its stack. */
+function explained(error: unknown): string {
+  if (isAppError(error) || !(error instanceof Error)) return errorMessage(error);
+  const isUsage = "code" in error && String(error.code).startsWith("ERR_PARSE_ARGS");
+  return isUsage ? `${error.message.replaceAll("\n", " ")} (--help shows what there is)` : (error.stack ?? error.message);
 }
 
 async function serve(file: string | undefined): Promise<number> {
@@ -48,6 +53,10 @@ async function serve(file: string | undefined): Promise<number> {
       stopped.resolve("stopped");
     });
   }
+  whenSupervisorGone(() => {
+    stop.abort();
+    stopped.resolve("stopped");
+  });
   await using server = await createCentralServer(config, {
     clock: systemClock,
     logger,
@@ -57,6 +66,7 @@ async function serve(file: string | undefined): Promise<number> {
   });
   const { restUrl, grpcAddress } = server;
   logger.info("central server is ready", { rest: restUrl, grpc: grpcAddress, payments: "simulated (ledger)" });
+  tellSupervisorReady({ kind: "ready", restUrl, grpcAddress });
   const end = await Promise.race([stopped.promise, fatal.promise]);
   logger.info("central server is stopping", { because: end === "fatal" ? "another server took the database" : "signal" });
   return end === "fatal" ? 1 : 0;

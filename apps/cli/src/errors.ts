@@ -6,8 +6,11 @@ export const CLI_ERRORS: {
   readonly FILE_UNREADABLE: ErrorSpec<{ path: string; reason: string }>;
   readonly PROGRAM_ENDED: ErrorSpec<{ program: string; exit: string; log: string }>;
   readonly PROGRAM_SLOW: ErrorSpec<{ program: string; seconds: number; log: string }>;
+  readonly PROGRAM_LOST: ErrorSpec<{ program: string; exit: string; log: string }>;
   readonly JOB_ENDED: ErrorSpec<{ jobId: string; state: string; reason: string }>;
+  readonly MODEL_ABSENT: ErrorSpec<{ jobId: string; state: string; format: string }>;
   readonly DOWNLOAD_CORRUPT: ErrorSpec<{ path: string; expected: string; actual: string }>;
+  readonly DOWNLOAD_CUT: ErrorSpec<{ path: string; reason: string }>;
 } = {
   USAGE: { code: "cli/usage", rpc: "invalid-argument", retry: "never", message: (c) => c.message },
   NOT_SIGNED_IN: {
@@ -34,11 +37,23 @@ export const CLI_ERRORS: {
     retry: "never",
     message: (c) => `${c.program} was not ready after ${c.seconds} s; the last lines of its log:\n${c.log}`,
   },
+  PROGRAM_LOST: {
+    code: "cli/program-lost",
+    rpc: "unavailable",
+    retry: "never",
+    message: (c) => `${c.program} ended by itself (${c.exit}); the last lines of its log:\n${c.log}`,
+  },
   JOB_ENDED: {
     code: "cli/job-ended",
     rpc: "failed-precondition",
     retry: "never",
     message: (c) => `job ${c.jobId} ended as ${c.state}: ${c.reason}`,
+  },
+  MODEL_ABSENT: {
+    code: "cli/model-absent",
+    rpc: "failed-precondition",
+    retry: "never",
+    message: (c) => `job ${c.jobId} is ${c.state} and has no ${c.format} to download`,
   },
   DOWNLOAD_CORRUPT: {
     code: "cli/download-corrupt",
@@ -46,5 +61,11 @@ export const CLI_ERRORS: {
     retry: "now",
     message: (c) =>
       `${c.path} arrived with SHA-256 ${c.actual} instead of ${c.expected}; it was removed, run the command again`,
+  },
+  DOWNLOAD_CUT: {
+    code: "cli/download-cut",
+    rpc: "unavailable",
+    retry: "now",
+    message: (c) => `the download of ${c.path} broke off (${c.reason}); run the command again`,
   },
 };

@@ -1,9 +1,11 @@
 /** The command line itself: names, options, help. What a command does is in `commands/`. */
-import { Command, InvalidArgumentError, Option } from "commander";
+import { JOB_STATES } from "@cyxwiz/protocol/rest";
+import { Command, InvalidArgumentError, Option, type OutputConfiguration } from "commander";
 import type { CommandContext } from "./commands/command-context.ts";
 import { cancel, listJobs, showJob, watch } from "./commands/jobs.ts";
 import { login, logout } from "./commands/login.ts";
 import { download } from "./commands/models.ts";
+import { isHttpUrl } from "./client/market-url.ts";
 import { startNode } from "./commands/node.ts";
 import { quickstart } from "./commands/quickstart.ts";
 import { quote, train } from "./commands/train.ts";
@@ -15,13 +17,16 @@ export interface Invocation {
   readonly context: (options: { json: boolean }) => CommandContext;
   readonly setExitCode: (code: number) => void;
   readonly version: string;
+  readonly output: OutputConfiguration;
 }
 
 const EXIT_CODES =
   "\nExit codes: 0 done, 1 failed, 2 wrong usage, 3 refused by the market, 4 market unreachable, 130 interrupted.";
 
 export function buildProgram(invocation: Invocation): Command {
+  // The output comes first: a command takes over what its parent has when it is made.
   const program = new Command("cyxwiz")
+    .configureOutput(invocation.output)
     .description("Train, buy and sell machine-learning compute.")
     .version(invocation.version)
     .option("--json", "one JSON object on the last line of standard output; everything else goes to standard error")
@@ -54,7 +59,7 @@ function addMarketCommands(program: Command, context: ContextOf, invocation: Inv
     .action(async (options, command: Command) => await up(context(command), options));
   example(program.command("login"), "cyxwiz login --register --email you@example.org")
     .description("sign in, or up, and remember the session")
-    .option("--url <url>", "address of the market's REST API")
+    .option("--url <url>", "address of the market's REST API", marketUrl)
     .option("--email <email>", "e-mail address of the account")
     .option("--username <name>", "username of the account")
     .option("--register", "make a new account")
@@ -62,7 +67,7 @@ function addMarketCommands(program: Command, context: ContextOf, invocation: Inv
   example(program.command("logout"), "cyxwiz logout")
     .description("forget the session on this computer")
     .action(async (_options, command: Command) => await logout(context(command)));
-  const node = program.command("node").description("share this computer's devices");
+  const node = example(program.command("node"), "cyxwiz node start").description("share this computer's devices");
   example(node.command("start"), "cyxwiz node start --config server-node.toml")
     .description("run a Server Node in the foreground for the signed-in account")
     .option("--config <file>", "its configuration file")
@@ -99,10 +104,10 @@ function trainingOptions(command: Command): Command {
 }
 
 function addJobCommands(program: Command, context: ContextOf): void {
-  const jobs = program.command("jobs").description("your jobs");
+  const jobs = example(program.command("jobs"), "cyxwiz jobs list").description("your jobs");
   example(jobs.command("list"), "cyxwiz jobs list --state RUNNING")
     .description("your jobs, newest first")
-    .option("--state <state>", "only jobs in this state, like RUNNING")
+    .option("--state <state>", "only jobs in this state, like RUNNING", jobState)
     .option("--limit <n>", "how many", wholeNumber(1, 200), 20)
     .action(async (options, command: Command) => await listJobs(context(command), options));
   example(jobs.command("show <job>"), "cyxwiz jobs show 4a1c…")
@@ -115,7 +120,7 @@ function addJobCommands(program: Command, context: ContextOf): void {
     .description("stop a job; committed steps are paid, the rest comes back")
     .option("--keep-model", "keep what was trained so far")
     .action(async (job: string, options, command: Command) => await cancel(context(command), job, options));
-  const models = program.command("models").description("trained models");
+  const models = example(program.command("models"), "cyxwiz models download 4a1c… --out models").description("trained models");
   example(models.command("download <job>"), "cyxwiz models download 4a1c… --format onnx")
     .description("download a job's model and check it")
     .addOption(new Option("--format <format>", "only this file").choices(["onnx", "safetensors"]))
@@ -124,7 +129,7 @@ function addJobCommands(program: Command, context: ContextOf): void {
 }
 
 function addWalletCommands(program: Command, context: ContextOf): void {
-  const wallet = program.command("wallet").description("your CYXWIZ");
+  const wallet = example(program.command("wallet"), "cyxwiz wallet balance").description("your CYXWIZ");
   example(wallet.command("balance"), "cyxwiz wallet balance")
     .description("what you have, what is in escrow, what you earned")
     .action(async (_options, command: Command) => await balance(context(command)));
@@ -159,6 +164,17 @@ function positiveNumber(text: string): number {
   const value = Number(text);
   if (!Number.isFinite(value) || value <= 0) throw new InvalidArgumentError("expected a number above 0.");
   return value;
+}
+
+function jobState(text: string): string {
+  const state = JOB_STATES.find((known) => known === text.toUpperCase());
+  if (state === undefined) throw new InvalidArgumentError(`expected one of ${JOB_STATES.join(", ")}.`);
+  return state;
+}
+
+function marketUrl(text: string): string {
+  if (!isHttpUrl(text)) throw new InvalidArgumentError("expected an address like http://127.0.0.1:8080.");
+  return text;
 }
 
 function seedNumber(text: string): string {

@@ -14,7 +14,7 @@ import { createTerminal } from "./terminal/terminal.ts";
 export interface RunOptions {
   readonly args: readonly string[];
   readonly env: NodeJS.ProcessEnv;
-  readonly stdout: NodeJS.WritableStream;
+  readonly stdout: NodeJS.WritableStream & { readonly isTTY?: boolean };
   readonly stderr: NodeJS.WritableStream & { readonly isTTY?: boolean; readonly columns?: number };
   readonly signal: AbortSignal;
   readonly version: string;
@@ -29,6 +29,7 @@ export async function run(options: RunOptions): Promise<number> {
   let exitCode: number = EXIT.done;
   const program = buildProgram({
     version: options.version,
+    output: { writeOut: (text) => stdout.write(text), writeErr: (text) => stderr.write(text) },
     setExitCode: (code) => (exitCode = code),
     context: (given): CommandContext => ({
       terminal: createTerminal({ json: given.json, stdout, stderr, env }),
@@ -38,7 +39,7 @@ export async function run(options: RunOptions): Promise<number> {
       home,
       signal,
     }),
-  }).configureOutput({ writeOut: (text) => stdout.write(text), writeErr: (text) => stderr.write(text) });
+  });
   try {
     await program.parseAsync([...options.args], { from: "user" });
     return exitCode;
@@ -55,8 +56,16 @@ interface Explanation {
 }
 
 function explain(error: unknown, where: Explanation): number {
-  if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.done : EXIT.usage;
+  const answer = (message: string, code: string): void => {
+    if (where.json) where.stdout.write(`${JSON.stringify({ error: message, code })}\n`);
+  };
+  if (error instanceof CommanderError) {
+    if (error.exitCode === 0) return EXIT.done;
+    answer(error.code === "commander.help" ? "a command is missing" : error.message, CLI_ERRORS.USAGE.code);
+    return EXIT.usage;
+  }
   if (where.interrupted) {
+    answer("interrupted", "cli/interrupted");
     where.stderr.write("Interrupted.\n");
     return EXIT.interrupted;
   }
@@ -65,7 +74,7 @@ function explain(error: unknown, where: Explanation): number {
     : isAppError(error)
       ? error.code
       : "internal";
-  if (where.json) where.stdout.write(`${JSON.stringify({ error: errorMessage(error), code })}\n`);
+  answer(errorMessage(error), code);
   where.stderr.write(`cyxwiz: ${errorMessage(error)}\n`);
   for (const problem of problemsOf(error)) where.stderr.write(`  ${problem}\n`);
   if (!isAppError(error) && error instanceof Error) where.stderr.write(`${error.stack}\n`);

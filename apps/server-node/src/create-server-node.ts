@@ -36,6 +36,8 @@ export interface ServerNodeOptions {
   readonly random: () => number;
   /** What trains; the embedded driver when left out. */
   readonly driver?: TrainingDriver;
+  /** Called once, when the server takes this node for online: it may get work from then on. */
+  readonly onFirstOnline?: () => void;
   /** Opens the connection to `[central_server] address`; gRPC when left out. */
   readonly openLink?: (address: string) => CentralLink;
 }
@@ -80,7 +82,7 @@ class RunningNode implements ServerNode {
     this.#options = options;
     this.#key = key;
     this.#owned = owned;
-    this.#connection = new ConnectionState(options.clock);
+    this.#connection = new ConnectionState(options.clock, options.onFirstOnline);
     this.#startedAtMs = options.clock.now();
   }
 
@@ -126,7 +128,7 @@ class RunningNode implements ServerNode {
   async #work(signal: AbortSignal): Promise<void> {
     const { logger, clock } = this.#options;
     const { dataDir } = this.#config.node;
-    const driver = this.#options.driver ?? createBackendDriver();
+    const driver = this.#options.driver ?? (await createBackendDriver(logger));
     const hardware = await detectHardware({ dataDir, signal });
     if (hardware.gpuProblem) logger.warn("GPUs could not be read", { problem: hardware.gpuProblem });
     const allocations = planAllocations(this.#config.devices, hardware);
@@ -138,8 +140,19 @@ class RunningNode implements ServerNode {
       await using link = (this.#options.openLink ?? createGrpcLink)(this.#config.centralServer.address);
       const { random } = this.#options;
       const session = await NodeSession.open({
-        ...{ config: this.#config, key: this.#key, offers: this.#offers, connection: this.#connection },
-        ...{ hardware, enrolment, driver, rest, link, clock, logger, random, version: nodeVersion() },
+        config: this.#config,
+        key: this.#key,
+        offers: this.#offers,
+        connection: this.#connection,
+        version: nodeVersion(),
+        hardware,
+        enrolment,
+        driver,
+        rest,
+        link,
+        clock,
+        logger,
+        random,
       });
       this.#session = session;
       if ((await session.run(signal)) === "stopped") return;
@@ -155,7 +168,16 @@ class RunningNode implements ServerNode {
     const { clock, logger, random } = this.#options;
     const ownerToken = await readOwnerToken(this.#config.account);
     const version = nodeVersion();
-    const request = { config: this.#config, key: this.#key, hardware, offers: this.#offers, version, ownerToken, rest, logger };
+    const request = {
+      config: this.#config,
+      key: this.#key,
+      hardware,
+      offers: this.#offers,
+      version,
+      ownerToken,
+      rest,
+      logger,
+    };
     return retry(() => enrol(request, renew, signal), {
       clock,
       random,
@@ -166,36 +188,37 @@ class RunningNode implements ServerNode {
       onRetry: (error, _attempt, delayMs) => {
         this.#connection.lost(errorMessage(error));
         const code = isAppError(error) ? error.code : undefined;
-        logger.warn("offline: registration failed", { problem: errorMessage(error), code, retryInMs: Math.round(delayMs) });
+        logger.warn("offline: registration failed", {
+          problem: errorMessage(error),
+          code,
+          retryInMs: Math.round(delayMs),
+        });
       },
     });
   }
 
   #pooledUnits(): readonly UnitReport[] {
-    return (this.#session?.pool.units() ?? []).map((unit) => ({
-      ...deviceOf(unit.allocation),
-      unitId: unit.unitId,
-      state: unit.state,
-      ...(unit.reason ? { reason: unit.reason } : {}),
-      usedThreads: unit.usedThreads,
-      usedMemoryBytes: unit.usedMemoryBytes,
-    }));
+    return (this.#session?.pool.units() ?? []).map((unit) => {
+      const { unitId, state, reason, usedThreads, usedMemoryBytes } = unit;
+      return unitReport(unit.allocation, { unitId, state, reason, usedThreads, usedMemoryBytes });
+    });
   }
 
   #unofferedUnits(): readonly UnitReport[] {
-    return this.#offers.flatMap((offer) =>
-      offer.kind === "ready"
-        ? []
-        : [{ ...deviceOf(offer.allocation), state: "INACTIVE", reason: offer.reason, usedThreads: 0, usedMemoryBytes: 0 }],
-    );
+    return this.#offers
+      .filter((offer) => offer.kind === "not-offered")
+      .map(({ allocation, reason }) =>
+        unitReport(allocation, { state: "INACTIVE", reason, usedThreads: 0, usedMemoryBytes: 0 }),
+      );
   }
 }
 
-function deviceOf(
+function unitReport(
   allocation: UnitOffer["allocation"],
-): Pick<UnitReport, "deviceType" | "deviceId" | "deviceName" | "threads" | "memoryBytes"> {
+  now: Pick<UnitReport, "unitId" | "state" | "reason" | "usedThreads" | "usedMemoryBytes">,
+): UnitReport {
   const { deviceType, deviceId, deviceName, threads, memoryBytes } = allocation;
-  return { deviceType, deviceId, deviceName, threads, memoryBytes };
+  return { deviceType, deviceId, deviceName, threads, memoryBytes, ...now };
 }
 
 function logOffer(logger: Logger, offer: UnitOffer): void {

@@ -38,7 +38,8 @@ export const NODE_ERRORS: {
     code: "node/config-invalid",
     rpc: "invalid-argument",
     retry: "never",
-    message: (c) => `the configuration (${c.source}) is not valid:\n${c.problems.map((line) => `  - ${line}`).join("\n")}`,
+    message: (c) =>
+      `the configuration (${c.source}) is not valid:\n${c.problems.map((line) => `  - ${line}`).join("\n")}`,
   },
   ALLOCATION_INVALID: {
     code: "node/allocation-invalid",
@@ -57,19 +58,22 @@ export const NODE_ERRORS: {
     code: "node/data-folder-unusable",
     rpc: "failed-precondition",
     retry: "never",
-    message: (c) => `the data folder ${c.folder} cannot be used: ${c.problem}. Check that it exists on a disk you may write to`,
+    message: (c) =>
+      `the data folder ${c.folder} cannot be used: ${c.problem}. Check that it exists on a disk you may write to`,
   },
   IDENTITY_MALFORMED: {
     code: "node/identity-malformed",
     rpc: "failed-precondition",
     retry: "never",
-    message: (c) => `${c.file} is damaged: ${c.problem}. Restore it from a backup; without it this is a new node, so it is never overwritten`,
+    message: (c) =>
+      `${c.file} is damaged: ${c.problem}. Restore it from a backup; without it this is a new node, so it is never overwritten`,
   },
   ENROLMENT_MALFORMED: {
     code: "node/enrolment-malformed",
     rpc: "failed-precondition",
     retry: "never",
-    message: (c) => `${c.file} is damaged: ${c.problem}. Remove it and start once with the owner's token, which makes a new one`,
+    message: (c) =>
+      `${c.file} is damaged: ${c.problem}. Remove it and start once with the owner's token, which makes a new one`,
   },
   OWNER_TOKEN_MISSING: {
     code: "node/owner-token-missing",
@@ -100,13 +104,15 @@ export const NODE_ERRORS: {
     code: "node/central-answer-malformed",
     rpc: "internal",
     retry: "backoff",
-    message: (c) => `the answer to ${c.where} is not what this node understands: ${c.problem}. Compare the versions of node and server`,
+    message: (c) =>
+      `the answer to ${c.where} is not what this node understands: ${c.problem}. Compare the versions of node and server`,
   },
   IDENTITY_MISMATCH: {
     code: "node/identity-mismatch",
     rpc: "internal",
     retry: "never",
-    message: (c) => `the Central Server knows this node as ${c.answered}, but its key makes it ${c.own}: the server runs another version`,
+    message: (c) =>
+      `the Central Server knows this node as ${c.answered}, but its key makes it ${c.own}: the server runs another version`,
   },
   OBJECT_MISMATCH: {
     code: "node/object-mismatch",
@@ -185,6 +191,7 @@ export const NODE_ERRORS: {
     code: "node/reports-exceeded",
     rpc: "resource-exhausted",
     retry: "never",
-    message: (c) => `${c.waiting} reports wait for the Central Server, which has been away too long: the work is stopped`,
+    message: (c) =>
+      `${c.waiting} reports wait for the Central Server, which has been away too long: the work is stopped`,
   },
 };

@@ -6,7 +6,7 @@
 import { isAbsolute, join } from "node:path";
 import { parseArgs } from "node:util";
 import { errorMessage, isError } from "@cyxwiz/primitives";
-import { createLogger, systemClock } from "@cyxwiz/platform";
+import { createLogger, systemClock, tellSupervisorReady, whenSupervisorGone } from "@cyxwiz/platform";
 import { defaultConfigPath, loadConfig } from "./config/load-config.ts";
 import type { NodeConfig } from "./config/node-config.ts";
 import { createServerNode, type ServerNode } from "./create-server-node.ts";
@@ -30,7 +30,12 @@ CYXWIZ_API_URL, CYXWIZ_LOG_LEVEL, CYXWIZ_LOG_FILE, CYXWIZ_TOKEN or CYXWIZ_TOKEN_
 
 /** Exit codes: 0 stopped as asked, 1 could not work, 2 wrong arguments or configuration. */
 async function main(args: readonly string[]): Promise<number> {
-  const flags = { config: { type: "string" }, daemon: { type: "boolean" }, help: { type: "boolean" }, version: { type: "boolean" } } as const;
+  const flags = {
+    config: { type: "string" },
+    daemon: { type: "boolean" },
+    help: { type: "boolean" },
+    version: { type: "boolean" },
+  } as const;
   let values: { config?: string; daemon?: boolean; help?: boolean; version?: boolean };
   try {
     ({ values } = parseArgs({ args: [...args], options: flags }));
@@ -52,9 +57,13 @@ async function serve(flags: { readonly config?: string; readonly daemon?: boolea
       clock: systemClock,
       logger: createLogger({ name: "server-node", ...logging(config) }),
       random: Math.random,
+      onFirstOnline: () => tellSupervisorReady({ kind: "ready", nodeId: node.nodeId }),
     });
     if (config.api.enabled) console.error("[api] enabled: serving models is not built yet; the port stays closed.");
-    if (!flags.daemon) console.log("The GUI and the terminal UI are not built yet: running in the foreground (--daemon silences this line).");
+    if (!flags.daemon)
+      console.log(
+        "The GUI and the terminal UI are not built yet: running in the foreground (--daemon silences this line).",
+      );
     await runUntilSignal(node, { showsStatus: flags.daemon !== true });
     return 0;
   } catch (error) {
@@ -71,6 +80,7 @@ async function runUntilSignal(node: ServerNode, { showsStatus }: { readonly show
   };
   process.on("SIGTERM", onSignal);
   process.on("SIGINT", onSignal);
+  whenSupervisorGone(() => stop.abort());
   const ended = new AbortController();
   const line = showsStatus ? showStatusLine(node, ended.signal) : Promise.resolve();
   try {
@@ -94,7 +104,10 @@ async function showStatusLine(node: ServerNode, signal: AbortSignal): Promise<vo
 }
 
 /** A relative log file lives in the data folder. */
-function logging({ logging: { level, file }, node: { dataDir } }: NodeConfig): Pick<Parameters<typeof createLogger>[0], "level" | "file"> {
+function logging({
+  logging: { level, file },
+  node: { dataDir },
+}: NodeConfig): Pick<Parameters<typeof createLogger>[0], "level" | "file"> {
   if (file === undefined) return { level };
   return { level, file: isAbsolute(file) ? file : join(dataDir, file) };
 }

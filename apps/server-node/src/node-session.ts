@@ -69,7 +69,12 @@ export class NodeSession {
     this.#credentials = credentials;
     this.#outbox = new ReportOutbox();
     this.pool = poolOf(options);
-    const upload = { clock, random, logger, upload: (file: string, signal: AbortSignal) => rest.upload(file, credentials.current(), signal) };
+    const upload = {
+      clock,
+      random,
+      logger,
+      upload: (file: string, signal: AbortSignal) => rest.upload(file, credentials.current(), signal),
+    };
     this.executor = new JobExecutor({
       pool: this.pool,
       dataDir: config.node.dataDir,
@@ -132,7 +137,17 @@ export class NodeSession {
     };
     const { reconnectDelayMs } = config.centralServer;
     const credential = (): string => this.#credentials.current();
-    const options = { link, outbox: this.#outbox, handlers, connection, credential, clock, logger, random, reconnectDelayMs };
+    const options = {
+      link,
+      outbox: this.#outbox,
+      handlers,
+      connection,
+      credential,
+      clock,
+      logger,
+      random,
+      reconnectDelayMs,
+    };
     return runTaskStream(options, signal);
   }
 
@@ -191,12 +206,17 @@ async function openCache(options: SessionOptions, credentials: Credentials): Pro
         attempts: TRANSFER_ATTEMPTS,
         firstDelayMs: TRANSFER_FIRST_DELAY_MS,
         maxDelayMs: TRANSFER_MAX_DELAY_MS,
-        onRetry: (error, attempt) => logger.warn("a download failed and is tried again", { problem: errorMessage(error), attempt }),
+        onRetry: (error, attempt) =>
+          logger.warn("a download failed and is tried again", { problem: errorMessage(error), attempt }),
       }),
   });
 }
 
-async function fetchCheckpoint(cache: ObjectCache, checkpoint: StoredCheckpoint, signal: AbortSignal): Promise<CachedObject> {
+async function fetchCheckpoint(
+  cache: ObjectCache,
+  checkpoint: StoredCheckpoint,
+  signal: AbortSignal,
+): Promise<CachedObject> {
   const held = await cache.fetch(checkpoint, signal);
   const sha256 = createHash("sha256");
   for await (const piece of createReadStream(held.path, { signal })) sha256.update(piece as Buffer);

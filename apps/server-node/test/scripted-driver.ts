@@ -36,7 +36,12 @@ export function scriptedDriver(script: Script = {}): ScriptedDriver {
   return {
     abilities: { build: BUILD, lowerings: [LOWERING], hardwareClass: HARDWARE_CLASS },
     devices: ["cpu"],
-    measure: async () => ({ trainFlopsPerSecond: 5e9, lowering: LOWERING, build: BUILD, hardwareClass: HARDWARE_CLASS }),
+    measure: async () => ({
+      trainFlopsPerSecond: 5e9,
+      lowering: LOWERING,
+      build: BUILD,
+      hardwareClass: HARDWARE_CLASS,
+    }),
     start: (job, given) => {
       jobs.push(job);
       options.push(given);
@@ -50,7 +55,7 @@ export function scriptedDriver(script: Script = {}): ScriptedDriver {
 
 function scriptedTrainer(job: TrainingJob, signal: AbortSignal, script: Script, gate: Promise<void>): TrainerProcess {
   const stopped = Promise.withResolvers<void>();
-  let isStopped = false;
+  const state = { isStopped: false };
   const killed = new AbortController();
   const dead = new Promise<void>((resolve) => {
     for (const s of [signal, killed.signal]) s.addEventListener("abort", () => resolve(), { once: true });
@@ -62,7 +67,10 @@ function scriptedTrainer(job: TrainingJob, signal: AbortSignal, script: Script, 
     const firstStep = job.resumeFrom ? Number(/step=(\d+)/.exec(await readFile(job.resumeFrom, "utf8"))?.[1]) : 0;
     yield { kind: "started", firstStep, totalSteps, stepsPerEpoch: 3, lowering, build: BUILD };
     let step = firstStep;
-    const write = async (name: string, content: string): Promise<{ path: string; sha256: string; sizeBytes: number }> => {
+    const write = async (
+      name: string,
+      content: string,
+    ): Promise<{ path: string; sha256: string; sizeBytes: number }> => {
       const path = join(job.outputDir, name);
       await writeFile(path, content);
       const sha256 = script.hasWrongHash ? "0".repeat(64) : createHash("sha256").update(content).digest("hex");
@@ -73,13 +81,19 @@ function scriptedTrainer(job: TrainingJob, signal: AbortSignal, script: Script, 
       step,
       ...(await write(`checkpoint-${step}`, `step=${step} data=${dataset}`)),
     });
-    while (step < totalSteps && !isStopped) {
+    while (step < totalSteps && !state.isStopped) {
       if (step + 1 === script.pauseAt) await Promise.race([gate, stopped.promise, dead]);
       if (signal.aborted || killed.signal.aborted) return;
-      if (isStopped) break;
+      if (state.isStopped) break;
       step++;
       if (step === script.nanAt) {
-        yield { kind: "failed", blame: "job", code: "backend/loss-not-finite", message: `the loss of step ${step} is NaN`, step };
+        yield {
+          kind: "failed",
+          blame: "job",
+          code: "backend/loss-not-finite",
+          message: `the loss of step ${step} is NaN`,
+          step,
+        };
         return;
       }
       yield { kind: "progress", step, epoch: 1, loss: 1 / step, samplesPerSecond: 100, secondsLeft: totalSteps - step };
@@ -87,7 +101,7 @@ function scriptedTrainer(job: TrainingJob, signal: AbortSignal, script: Script, 
       if (step === script.silentAt) return;
       if (step % 3 === 0) yield { kind: "epoch", epoch: step / 3, step, testLoss: 0.5, testAccuracy: 0.9 };
     }
-    if (isStopped) yield await checkpoint();
+    if (state.isStopped) yield await checkpoint();
     const onnx = await write("model.onnx", `onnx step=${step} ${dataset}`);
     const weights = await write("weights.safetensors", `weights step=${step} ${dataset}`);
     const metrics = { test_accuracy: 0.9 };
@@ -104,7 +118,7 @@ function scriptedTrainer(job: TrainingJob, signal: AbortSignal, script: Script, 
   return {
     events: events(),
     stop: () => {
-      isStopped = true;
+      state.isStopped = true;
       stopped.resolve();
     },
     [Symbol.asyncDispose]: async () => killed.abort(),

@@ -44,7 +44,8 @@ export const BACKEND_ERRORS: {
     code: "backend/data-not-finite",
     rpc: "invalid-argument",
     retry: "never",
-    message: (c) => `${c.tensor} holds ${c.value} in row ${c.row}: every value must be a finite number. Remove or fill the row`,
+    message: (c) =>
+      `${c.tensor} holds ${c.value} in row ${c.row}: every value must be a finite number. Remove or fill the row`,
   },
   LABEL_OUT_OF_RANGE: {
     code: "backend/label-out-of-range",
@@ -117,7 +118,8 @@ export const BACKEND_ERRORS: {
     code: "backend/memory-exceeded",
     rpc: "resource-exhausted",
     retry: "backoff",
-    message: (c) => `the trainer uses ${c.usedBytes} bytes of memory and may use ${c.limitBytes}: use a smaller batch or a larger limit`,
+    message: (c) =>
+      `the trainer uses ${c.usedBytes} bytes of memory and may use ${c.limitBytes}: use a smaller batch or a larger limit`,
   },
   TRAINER_LOST: {
     code: "backend/trainer-lost",

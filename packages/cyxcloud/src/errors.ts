@@ -10,8 +10,7 @@ export const CYXCLOUD_ERRORS: {
     code: "cyxcloud/object-too-large",
     rpc: "resource-exhausted",
     retry: "never",
-    message: (c) =>
-      `the object is larger than the ${c.maxBytes} bytes allowed here; nothing was stored`,
+    message: (c) => `the object is larger than the ${c.maxBytes} bytes allowed here; nothing was stored`,
   },
   OBJECT_NOT_FOUND: {
     code: "cyxcloud/object-not-found",
@@ -30,7 +29,6 @@ export const CYXCLOUD_ERRORS: {
     code: "cyxcloud/store-full",
     rpc: "resource-exhausted",
     retry: "backoff",
-    message: (c) =>
-      `the object store has no room left (${c.where}); nothing was stored. Delete objects or add space`,
+    message: (c) => `the object store has no room left (${c.where}); nothing was stored. Delete objects or add space`,
   },
 };

@@ -10,3 +10,5 @@ export type { LogFields, Logger, LogLevel } from "./log/logger.ts";
 export { MemoryLogger } from "./log/memory-logger.ts";
 export type { LogLine } from "./log/memory-logger.ts";
 export { createLogger } from "./log/pino-logger.ts";
+export { tellSupervisorReady, whenSupervisorGone } from "./process/supervisor.ts";
+export type { ReadyMessage } from "./process/supervisor.ts";

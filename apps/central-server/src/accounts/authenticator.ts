@@ -25,7 +25,7 @@ export interface AuthenticatorOptions {
 
 const userClaims = z.object({
   sub: z.uuid(),
-  scope: z.undefined(),
+  scope: z.never().optional(),
   role: z.enum(["user", "admin"]).default("user"),
   // Tokens of the same secret made elsewhere may leave the issuer out; one that names another is not for us.
   iss: z.literal(TOKEN_ISSUER).optional(),

@@ -58,6 +58,13 @@ export class LiveAssignments {
     return rows.map((row) => this.#keep(row));
   }
 
+  /** Those of the given attempts that are live. */
+  async byIds(ids: readonly string[]): Promise<readonly LiveAssignment[]> {
+    if (ids.length === 0) return [];
+    const rows = await this.#rows().where("assignments.id", "in", [...ids]).execute();
+    return rows.map((row) => this.#keep(row));
+  }
+
   /** The node is alive and still works on it: its lease is one full period from now. Written by the next flush. */
   extend(assignmentId: AssignmentId): void {
     this.#extended.add(assignmentId);

@@ -1,17 +1,21 @@
-import { mkdtemp, readFile, rm, stat, writeFile } from "node:fs/promises";
+import { chmod, mkdtemp, readFile, realpath, rm, stat, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { isError } from "@cyxwiz/primitives";
-import { MemoryLogger } from "@cyxwiz/platform";
+import { MemoryLogger, systemClock } from "@cyxwiz/platform";
 import pg from "pg";
 import { expect, onTestFinished, test } from "vitest";
 import { CENTRAL_ERRORS } from "../errors.ts";
 import { startEmbeddedPostgres } from "./embedded-postgres.ts";
 import { openDatabase } from "./open-database.ts";
 
-async function setup(): Promise<string> {
+async function setup(mode = 0o711): Promise<string> {
   const folder = await mkdtemp(join(tmpdir(), "cyxwiz-embedded-"));
-  onTestFinished(() => rm(folder, { recursive: true, force: true }));
+  await chmod(folder, mode);
+  onTestFinished(async () => {
+    const home = await realpath(join(folder, "postgres")).catch(() => folder);
+    for (const path of [home, folder]) await rm(path, { recursive: true, force: true });
+  });
   return folder;
 }
 
@@ -32,17 +36,17 @@ const isRunning = (folder: string): Promise<boolean> =>
 test("what was committed is there after a stop and a new start", async () => {
   const folder = await setup();
   {
-    await using server = await startEmbeddedPostgres({ folder, maxConnections: 10 });
+    await using server = await startEmbeddedPostgres({ folder, maxConnections: 10, clock: systemClock });
     await ask(server.url("postgres"), "create table kept as select 42 as answer");
   }
   expect(await isRunning(folder)).toBe(false);
-  await using server = await startEmbeddedPostgres({ folder, maxConnections: 10 });
+  await using server = await startEmbeddedPostgres({ folder, maxConnections: 10, clock: systemClock });
   expect(await ask(server.url("postgres"), "select answer from kept")).toEqual({ answer: 42 });
 });
 
 test("commits are flushed to disk and strangers need the password", async () => {
   const folder = await setup();
-  await using server = await startEmbeddedPostgres({ folder, maxConnections: 10 });
+  await using server = await startEmbeddedPostgres({ folder, maxConnections: 10, clock: systemClock });
   expect(await ask(server.url("postgres"), "show fsync")).toEqual({ fsync: "on" });
   const wrong = server.url("postgres").replace(/:[0-9a-f]{64}@/, ":guess@");
   await expect(ask(wrong, "select 1")).rejects.toThrow("password authentication failed");
@@ -51,10 +55,10 @@ test("commits are flushed to disk and strangers need the password", async () => 
 
 test("a second start attaches to the server that runs, and the last one out stops it", async () => {
   const folder = await setup();
-  const first = await startEmbeddedPostgres({ folder, maxConnections: 10 });
+  const first = await startEmbeddedPostgres({ folder, maxConnections: 10, clock: systemClock });
   const client = new pg.Client({ connectionString: first.url("postgres") });
   await client.connect();
-  const second = await startEmbeddedPostgres({ folder, maxConnections: 10 });
+  const second = await startEmbeddedPostgres({ folder, maxConnections: 10, clock: systemClock });
   expect([first.attached, second.attached]).toEqual([false, true]);
   await second[Symbol.asyncDispose]();
   expect((await client.query("select 1 as one")).rows).toEqual([{ one: 1 }]);
@@ -65,7 +69,7 @@ test("a second start attaches to the server that runs, and the last one out stop
 
 test("two first starts at once end with one database", async () => {
   const folder = await setup();
-  const options = { url: `embedded:${folder}`, maxConnections: 2, logger: new MemoryLogger() };
+  const options = { url: `embedded:${folder}`, maxConnections: 2, clock: systemClock, logger: new MemoryLogger() };
   const [one, two] = await Promise.all([openDatabase(options), openDatabase(options)]);
   expect(one.connectionString).toBe(two.connectionString);
   await one[Symbol.asyncDispose]();
@@ -73,28 +77,37 @@ test("two first starts at once end with one database", async () => {
   expect(await isRunning(folder)).toBe(false);
 });
 
+test("a folder that only its owner may enter works too, also for root", async () => {
+  const folder = await setup(0o700);
+  await using server = await startEmbeddedPostgres({ folder, maxConnections: 10, clock: systemClock });
+  expect(await ask(server.url("postgres"), "select 1 as one")).toEqual({ one: 1 });
+  // Root gives the database to another user, who cannot enter here: it lies elsewhere, under a link.
+  const isLink = (await realpath(join(folder, "postgres"))) !== join(await realpath(folder), "postgres");
+  expect(isLink).toBe(process.getuid?.() === 0);
+});
+
 test("a server killed with its lock file left behind starts again", async () => {
   const folder = await setup();
-  const killed = await startEmbeddedPostgres({ folder, maxConnections: 10 });
+  const killed = await startEmbeddedPostgres({ folder, maxConnections: 10, clock: systemClock });
   await ask(killed.url("postgres"), "create table kept as select 42 as answer");
   const pid = Number((await readFile(join(folder, "postgres/data/postmaster.pid"), "utf8")).split("\n")[0]);
   process.kill(pid, "SIGKILL");
-  await using server = await startEmbeddedPostgres({ folder, maxConnections: 10 });
+  await using server = await startEmbeddedPostgres({ folder, maxConnections: 10, clock: systemClock });
   expect(server.attached).toBe(false);
   expect(await ask(server.url("postgres"), "select answer from kept")).toEqual({ answer: 42 });
 });
 
 test("data of another major version are refused with the way out", async () => {
   const folder = await setup();
-  await (await startEmbeddedPostgres({ folder, maxConnections: 10 })).stop();
+  await (await startEmbeddedPostgres({ folder, maxConnections: 10, clock: systemClock })).stop();
   await writeFile(join(folder, "postgres/data/PG_VERSION"), "16\n");
-  const refused = await startEmbeddedPostgres({ folder, maxConnections: 10 }).catch((error: unknown) => error);
+  const refused = await startEmbeddedPostgres({ folder, maxConnections: 10, clock: systemClock }).catch((error: unknown) => error);
   expect(isError(refused, CENTRAL_ERRORS.DATABASE_UNAVAILABLE) && refused.message).toContain("made by PostgreSQL 16");
 });
 
 test("a server that cannot start says so with the end of its log", async () => {
   const folder = await setup();
   const settings = { shared_buffers: "1GB", huge_pages: "nonsense" };
-  const refused = await startEmbeddedPostgres({ folder, maxConnections: 10, settings }).catch((error: unknown) => error);
+  const refused = await startEmbeddedPostgres({ folder, maxConnections: 10, clock: systemClock, settings }).catch((error: unknown) => error);
   expect(isError(refused, CENTRAL_ERRORS.DATABASE_UNAVAILABLE) && refused.message).toContain("huge_pages");
 });

@@ -12,12 +12,14 @@ import { randomBytes } from "node:crypto";
 import { chown, mkdir, mkdtemp, readFile, realpath, rename, rm, symlink, unlink, writeFile } from "node:fs/promises";
 import { createServer } from "node:net";
 import { dirname, join, resolve } from "node:path";
+import type { Clock } from "@cyxwiz/platform";
 import { AppError, defined, errorMessage } from "@cyxwiz/primitives";
 import pg from "pg";
 import { CENTRAL_ERRORS } from "../errors.ts";
 import {
   DATABASE_CONNECT_TIMEOUT_MS,
   DATABASE_START_ATTEMPTS,
+  DATABASE_START_DELAY_MS,
   DATABASE_START_TIMEOUT_SECONDS,
   DATABASE_STOP_TIMEOUT_SECONDS,
 } from "../limits.ts";
@@ -44,6 +46,7 @@ export interface EmbeddedPostgresOptions {
   /** Folder of the caller; made when missing. Takes `postgres/` inside it. */
   readonly folder: string;
   readonly maxConnections: number;
+  readonly clock: Clock;
   /** More lines of postgresql.conf, as name → value. */
   readonly settings?: Readonly<Record<string, string>>;
 }
@@ -72,6 +75,9 @@ export async function startEmbeddedPostgres(options: EmbeddedPostgresOptions): P
     ]);
     if (started.code === 0) return handle(place, port, false);
     detail = `${started.output.trim()}; ${await logTail(place.log)}`;
+    // Passing causes: another process starts or stops this very server, or took the port in between.
+    if (!/postmaster\.pid|already in use|another server/i.test(detail)) break;
+    await options.clock.sleep(DATABASE_START_DELAY_MS * attempt);
   }
   throw unavailable(place.folder, detail, `See ${place.log}`);
 }
@@ -167,12 +173,12 @@ function serverOptions(options: EmbeddedPostgresOptions, port: number): string {
     fsync: "on",
     synchronous_commit: "on",
     log_min_messages: "warning",
-    log_line_prefix: "%m ",
+    log_line_prefix: "%m:",
     timezone: "UTC",
     ...options.settings,
   };
   return Object.entries(settings)
-    .map(([name, value]) => `-c ${name}=${value === "" ? "''" : value}`)
+    .map(([name, value]) => `-c ${name}=${value}`)
     .join(" ");
 }
 

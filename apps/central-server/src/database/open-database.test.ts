@@ -19,7 +19,7 @@ test("bigint arrives as bigint and timestamptz as Date", async () => {
 });
 
 test("a URL that is neither form is refused without showing its password", async () => {
-  const options = { url: "mysql://root:hunter2@localhost/x", maxConnections: 2, logger: new MemoryLogger() };
+  const options = { url: "mysql://root:hunter2@localhost/x", maxConnections: 2, clock: systemClock, logger: new MemoryLogger() };
   const refused = await openDatabase(options).catch((error: unknown) => error);
   expect(refused).toEqual(refuses("central/database-url-malformed"));
   expect(String(refused)).not.toContain("hunter2");
@@ -27,7 +27,7 @@ test("a URL that is neither form is refused without showing its password", async
 });
 
 test("a database that does not answer is reported at once, without its password", async () => {
-  const options = { url: "postgresql://cyxwiz:hunter2@127.0.0.1:1/market", maxConnections: 2, logger: new MemoryLogger() };
+  const options = { url: "postgresql://cyxwiz:hunter2@127.0.0.1:1/market", maxConnections: 2, clock: systemClock, logger: new MemoryLogger() };
   const refused = await openDatabase(options).catch((error: unknown) => error);
   expect(refused).toEqual(refuses("central/database-unavailable"));
   expect(String(refused)).not.toContain("hunter2");
@@ -36,7 +36,7 @@ test("a database that does not answer is reported at once, without its password"
 test("opening a database by URL migrates it once", async () => {
   await using database = await createTestDatabase();
   const logger = new MemoryLogger();
-  await using opened = await openDatabase({ url: database.url, maxConnections: 2, logger });
+  await using opened = await openDatabase({ url: database.url, maxConnections: 2, clock: systemClock, logger });
   expect(opened.isEmbedded).toBe(false);
   expect(logger.lines).toEqual([]);
   expect(await migrate(database.db)).toEqual({ applied: [] });

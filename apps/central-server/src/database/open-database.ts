@@ -4,7 +4,7 @@
  * Both are the same engine; nothing above this file knows which it is. bigint arrives as `bigint`, timestamptz as `Date`.
  */
 import { AppError, errorMessage } from "@cyxwiz/primitives";
-import type { Logger } from "@cyxwiz/platform";
+import type { Clock, Logger } from "@cyxwiz/platform";
 import { Kysely, PostgresDialect } from "kysely";
 import pg from "pg";
 import { CENTRAL_ERRORS } from "../errors.ts";
@@ -34,6 +34,7 @@ export interface OpenDatabaseOptions {
   /** `embedded:FOLDER` or `postgresql://user:password@host:port/name`. */
   readonly url: string;
   readonly maxConnections: number;
+  readonly clock: Clock;
   readonly logger: Logger;
 }
 
@@ -50,6 +51,7 @@ export async function openDatabase(options: OpenDatabaseOptions): Promise<OpenDa
   if (place.kind === "server") return connect(options, options.url, undefined);
   const server = await startEmbeddedPostgres({
     folder: place.folder,
+    clock: options.clock,
     maxConnections: options.maxConnections + RESERVED_CONNECTIONS,
   });
   if (server.attached) options.logger.warn("attached to a database that a killed server left running");
@@ -133,8 +135,8 @@ async function createIfMissing(server: EmbeddedPostgres): Promise<void> {
     const found = await client.query("select 1 from pg_database where datname = 'market'");
     if (found.rowCount === 0) await client.query("create database market");
   } catch (error) {
-    // 42P04: another process made it between the two statements.
-    if (!(error instanceof pg.DatabaseError && error.code === "42P04")) throw error;
+    // Another process made it between the two statements (duplicate_database), or is at it right now (unique_violation).
+    if (!(error instanceof pg.DatabaseError && ["42P04", "23505"].includes(error.code ?? ""))) throw error;
   } finally {
     await client.end();
   }

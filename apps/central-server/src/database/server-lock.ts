@@ -4,7 +4,7 @@
  * It goes with the connection, so a killed server never blocks the next. When the connection is lost it is taken again;
  * if another server was faster, this one is told and must stop, because two schedulers would give one unit twice.
  */
-import { AppError, errorMessage } from "@cyxwiz/primitives";
+import { AppError, errorMessage, isError } from "@cyxwiz/primitives";
 import type { Clock, Logger } from "@cyxwiz/platform";
 import pg from "pg";
 import { CENTRAL_ERRORS } from "../errors.ts";
@@ -83,7 +83,9 @@ class ServerLock implements AsyncDisposable {
         return await this.take();
       } catch (error) {
         lastError = error;
-        await clock.sleep(SERVER_LOCK_RETRY_MS);
+        if (isError(error, CENTRAL_ERRORS.ALREADY_RUNNING)) break;
+        // The database is away: it may come back.
+        await clock.sleep(SERVER_LOCK_RETRY_MS * attempt);
       }
     }
     if (this.#isReleased) return;

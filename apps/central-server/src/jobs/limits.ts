@@ -1,3 +1,5 @@
+import { amount, UNITS_PER_TOKEN, type Amount } from "@cyxwiz/primitives";
+
 /** Caps and periods of jobs and their assignments, each with its reason. */
 
 /** A job is given to another node this often after its first; then it is FAILED by nodes (design, "Penalties"). */
@@ -27,6 +29,9 @@ export const CANCEL_GRACE_MS = 60_000;
 
 /** Metrics that one result may carry. */
 export const MAX_METRICS = 64;
+
+/** What a client without a quote pays at most when it names no ceiling: a hundred tutorial jobs. */
+export const DEFAULT_PRICE_LIMIT: Amount = amount(100n * UNITS_PER_TOKEN);
 
 /** Text that a node sends along with a failure, kept up to this length. */
 export const MAX_REPORT_TEXT = 1_000;

@@ -14,6 +14,7 @@ import {
   type NodeDiscoveryService,
   type NodeService,
   type RegisterNodeRequest,
+  type RunningAssignment,
   type UnitStatus,
 } from "@cyxwiz/protocol";
 import type { RpcContext, ServiceHandlers } from "@cyxwiz/protocol/server";
@@ -41,6 +42,8 @@ export interface MachineHandlerOptions {
   readonly principalOf: (context: RpcContext) => Principal;
   /** Jobs that a node says it works on and should not. */
   readonly jobsToCancel: (nodeId: NodeId, claimed: readonly string[]) => Promise<readonly string[]>;
+  /** The node still works on these attempts: their leases go on. */
+  readonly stillRunning: (nodeId: NodeId, running: readonly RunningAssignment[]) => Promise<void>;
 }
 
 type MachineHandlers = Required<Pick<ServiceHandlers<typeof NodeService>, "registerNode" | "heartbeat">>;
@@ -66,6 +69,7 @@ export function createMachineHandlers(options: MachineHandlerOptions): MachineHa
         const nodeId = parseNodeId(request.nodeId);
         const ownerId = await options.owners.requireSpeakerFor(nodeId, options.principalOf(context));
         await options.heartbeats.beat(nodeId, "grpc", unitBeats(request));
+        await options.stillRunning(nodeId, request.running.slice(0, MAX_UNITS_PER_BEAT));
         const jobsToCancel = await options.jobsToCancel(nodeId, request.activeJobs);
         const renewed = renewals.isDue(nodeId) ? await renewals.issue(nodeId, ownerId) : {};
         return { status: StatusCode.STATUS_SUCCESS, keepAlive: true, jobsToCancel: [...jobsToCancel], ...renewed };

@@ -136,12 +136,10 @@ function stateOf(escrow: EscrowBook | undefined): "NONE" | "LOCKED" | "SETTLED" 
 }
 
 async function carryOut(transaction: MarketTransaction, command: Command, now: number): Promise<Receipt> {
+  // First the locks: the same key may be carried out while this one waits for them.
+  await lockAccounts(transaction, command.accounts);
   const first = await receiptOf(transaction, command);
   if (first !== undefined) return first;
-  await lockAccounts(transaction, command.accounts);
-  // The same key may have been carried out while this one waited for the accounts.
-  const meanwhile = await receiptOf(transaction, command);
-  if (meanwhile !== undefined) return meanwhile;
 
   const escrow = command.escrowId === undefined ? undefined : await escrowBook(transaction, command.escrowId);
   const entry = command.build(escrow);
@@ -179,9 +177,9 @@ async function receiptOf(db: Database, command: Command): Promise<Receipt | unde
 
 /** Sorted, so that two commands over the same accounts cannot wait for each other. */
 async function lockAccounts(transaction: MarketTransaction, accounts: readonly Account[]): Promise<void> {
-  for (const account of accounts.toSorted()) {
-    await sql`select pg_advisory_xact_lock(hashtextextended(${account}, 0))`.execute(transaction);
-  }
+  await sql`
+    select pg_advisory_xact_lock(hashtextextended(account, 0)) from unnest(${accounts.toSorted()}::text[]) as account
+  `.execute(transaction);
 }
 
 async function escrowBook(db: Database, escrowId: EscrowId): Promise<EscrowBook | undefined> {

@@ -104,15 +104,19 @@ export class MarketClient {
   }
 
   async job(jobId: string, signal?: AbortSignal): Promise<Job> {
-    return await this.#rest.call("GET", `/api/jobs/${jobId}`, { schema: jobSchema, ...(signal && { signal }) });
+    return await this.#rest.call("GET", `/api/jobs/${encodeURIComponent(jobId)}`, {
+      schema: jobSchema,
+      ...(signal && { signal }),
+    });
   }
 
   async lossCurve(jobId: string): Promise<LossCurve> {
-    return (await this.#rest.call("GET", `/api/jobs/${jobId}/losses`, { schema: lossCurveSchema })).points;
+    return (await this.#rest.call("GET", `/api/jobs/${encodeURIComponent(jobId)}/losses`, { schema: lossCurveSchema }))
+      .points;
   }
 
   async cancel(jobId: string, keepModel: boolean): Promise<Job> {
-    return await this.#rest.call("POST", `/api/jobs/${jobId}/cancel`, {
+    return await this.#rest.call("POST", `/api/jobs/${encodeURIComponent(jobId)}/cancel`, {
       body: { keep_model: keepModel },
       schema: jobSchema,
     });
@@ -123,6 +127,6 @@ export class MarketClient {
     format: "onnx" | "safetensors",
     signal?: AbortSignal,
   ): Promise<AsyncIterable<Uint8Array>> {
-    return (await this.#rest.download(`/api/jobs/${jobId}/model?format=${format}`, signal)).bytes;
+    return (await this.#rest.download(`/api/jobs/${encodeURIComponent(jobId)}/model?format=${format}`, signal)).bytes;
   }
 }

@@ -2,8 +2,9 @@
 import type { Clock } from "@cyxwiz/platform";
 import { AppError } from "@cyxwiz/primitives";
 import { MarketClient } from "../client/market-client.ts";
+import { marketUrl } from "../client/market-url.ts";
 import { CLI_ERRORS } from "../errors.ts";
-import type { SavedSession, SessionStore } from "../session/session-store.ts";
+import type { SessionStore } from "../session/session-store.ts";
 import type { Terminal } from "../terminal/terminal.ts";
 
 export interface CommandContext {
@@ -17,17 +18,13 @@ export interface CommandContext {
   readonly signal: AbortSignal;
 }
 
-export const DEFAULT_URL = "http://127.0.0.1:8080";
-
-export async function requireSession(
-  context: CommandContext,
-  command: string,
-): Promise<SavedSession & { client: MarketClient }> {
+/** The signed-in client: from the last login, or from CYXWIZ_TOKEN and CYXWIZ_URL alone, as a build server has them. */
+export async function requireSession(context: CommandContext, command: string): Promise<{ client: MarketClient }> {
   const session = await context.sessions.load();
   const token = context.env["CYXWIZ_TOKEN"] ?? session?.token;
-  if (!session || !token) throw new AppError(CLI_ERRORS.NOT_SIGNED_IN, { command });
-  const url = context.env["CYXWIZ_URL"] ?? session.url;
-  return { ...session, url, client: new MarketClient(url, token) };
+  if (!token) throw new AppError(CLI_ERRORS.NOT_SIGNED_IN, { command });
+  const url = marketUrl(context.env, session ? { remembered: session.url } : {});
+  return { client: new MarketClient(url, token) };
 }
 
 /** Writes a result: `value` as JSON with --json, otherwise the text for people. */

@@ -5,7 +5,7 @@ import { paymentLines, placementLines, resultLines } from "../training/job-repor
 import { progressLine } from "../training/progress-line.ts";
 import { isOver } from "../training/watch-job.ts";
 import { report, requireSession, type CommandContext } from "./command-context.ts";
-import { follow } from "./train.ts";
+import { followFromAfar } from "./train.ts";
 
 export async function listJobs(context: CommandContext, options: { state?: string; limit: number }): Promise<void> {
   const { client } = await requireSession(context, "cyxwiz jobs list");
@@ -36,7 +36,7 @@ export async function showJob(context: CommandContext, jobId: string): Promise<v
 
 export async function watch(context: CommandContext, jobId: string): Promise<void> {
   const { client } = await requireSession(context, "cyxwiz jobs watch");
-  const job = await follow(context, client, jobId);
+  const job = await followFromAfar(context, client, jobId);
   report(context, job, () => jobText(job, context));
 }
 

@@ -1,8 +1,9 @@
 import { AppError } from "@cyxwiz/primitives";
 import { MarketClient } from "../client/market-client.ts";
+import { marketUrl } from "../client/market-url.ts";
 import { CLI_ERRORS } from "../errors.ts";
 import { askPassword } from "../session/password.ts";
-import { DEFAULT_URL, report, type CommandContext } from "./command-context.ts";
+import { report, type CommandContext } from "./command-context.ts";
 
 export interface LoginOptions {
   readonly url?: string;
@@ -17,7 +18,11 @@ export async function login(context: CommandContext, options: LoginOptions): Pro
   if (!email && (options.register || !username)) {
     throw new AppError(CLI_ERRORS.USAGE, { message: "say who you are: --email you@example.org" });
   }
-  const url = options.url ?? context.env["CYXWIZ_URL"] ?? (await context.sessions.load())?.url ?? DEFAULT_URL;
+  const remembered = (await context.sessions.load())?.url;
+  const url = marketUrl(context.env, {
+    ...(options.url !== undefined && { asked: options.url }),
+    ...(remembered !== undefined && { remembered }),
+  });
   const client = new MarketClient(url);
   const password = await askPassword(
     context.env,

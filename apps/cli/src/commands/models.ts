@@ -3,7 +3,7 @@ import { createWriteStream } from "node:fs";
 import { mkdir, rename, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { pipeline } from "node:stream/promises";
-import { AppError } from "@cyxwiz/primitives";
+import { AppError, errorMessage } from "@cyxwiz/primitives";
 import type { Job } from "@cyxwiz/protocol/rest";
 import type { MarketClient } from "../client/market-client.ts";
 import { CLI_ERRORS } from "../errors.ts";
@@ -21,7 +21,7 @@ export async function download(context: CommandContext, jobId: string, options: 
   const job = await client.job(jobId);
   const files = await downloadModels(client, job, options.out ?? ".", context.signal, options.format);
   if (files.length === 0) {
-    throw new AppError(CLI_ERRORS.USAGE, { message: `job ${jobId} is ${job.state} and has no model to download` });
+    throw new AppError(CLI_ERRORS.MODEL_ABSENT, { jobId, state: job.state, format: options.format ?? "model" });
   }
   report(context, { job_id: jobId, files }, () => files.join("\n"));
 }
@@ -48,13 +48,18 @@ export async function downloadModels(
   for (const { format, file } of wanted) {
     if (!file || (only && only !== format)) continue;
     const path = join(folder, `${base}-${job.job_id.slice(0, 8)}.${format}`);
-    await saveVerified(await client.downloadModel(job.job_id, format, signal), path, file.sha256);
+    await saveVerified(await client.downloadModel(job.job_id, format, signal), path, file.sha256, signal);
     paths.push(path);
   }
   return paths;
 }
 
-async function saveVerified(bytes: AsyncIterable<Uint8Array>, path: string, expected: string): Promise<void> {
+async function saveVerified(
+  bytes: AsyncIterable<Uint8Array>,
+  path: string,
+  expected: string,
+  signal?: AbortSignal,
+): Promise<void> {
   const hash = createHash("sha256");
   const temporary = `${path}.part`;
   const hashed = async function* (): AsyncGenerator<Uint8Array> {
@@ -63,7 +68,13 @@ async function saveVerified(bytes: AsyncIterable<Uint8Array>, path: string, expe
       yield chunk;
     }
   };
-  await pipeline(hashed, createWriteStream(temporary));
+  try {
+    await pipeline(hashed, createWriteStream(temporary), { ...(signal && { signal }) });
+  } catch (error) {
+    await rm(temporary, { force: true });
+    signal?.throwIfAborted();
+    throw new AppError(CLI_ERRORS.DOWNLOAD_CUT, { path, reason: errorMessage(error) }, { cause: error });
+  }
   const actual = hash.digest("hex");
   if (actual !== expected) {
     await rm(temporary, { force: true });

@@ -156,5 +156,5 @@ async function keepRunning(context: CommandContext, market: LocalMarket, dataDir
   const stopped = new Promise<string>((done) => {
     signal.addEventListener("abort", () => done("Stopping …"), { once: true });
   });
-  terminal.say(await Promise.race([stopped, market.firstEnd()]));
+  terminal.say(await Promise.race([stopped, market.lost()]));
 }

@@ -35,7 +35,7 @@ export async function train(context: CommandContext, options: TrainOptions): Pro
     report(context, job, () => `Follow it with: cyxwiz jobs watch ${job.job_id}`);
     return;
   }
-  const over = await follow(context, client, job.job_id);
+  const over = await followFromAfar(context, client, job.job_id);
   const files = await downloadModels(client, over, options.out ?? ".", context.signal);
   report(context, { ...over, downloaded: files }, () =>
     [
@@ -77,6 +77,19 @@ export async function follow(context: CommandContext, client: MarketClient, jobI
   });
   terminal.say(curveText(await client.lossCurve(jobId), terminal));
   return over;
+}
+
+/** `follow` for a market that outlives this program: Ctrl-C ends the watching, not the job. */
+export async function followFromAfar(context: CommandContext, client: MarketClient, jobId: string): Promise<Job> {
+  try {
+    return await follow(context, client, jobId);
+  } finally {
+    if (context.signal.aborted) {
+      context.terminal.say(
+        `Job ${jobId} goes on. Follow it with: cyxwiz jobs watch ${jobId}, or stop it with: jobs cancel`,
+      );
+    }
+  }
 }
 
 export async function askQuote(

@@ -34,5 +34,5 @@ export async function up(context: CommandContext, options: UpOptions): Promise<v
   );
   const { promise, resolve } = Promise.withResolvers<string>();
   signal.addEventListener("abort", () => resolve("Stopping …"), { once: true });
-  terminal.say(await Promise.race([promise, market.firstEnd()]));
+  terminal.say(await Promise.race([promise, market.lost()]));
 }

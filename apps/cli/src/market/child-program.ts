@@ -5,7 +5,7 @@
  * is left behind when this process is killed.
  */
 import { spawn, type ChildProcess } from "node:child_process";
-import { mkdirSync, openSync, readFileSync } from "node:fs";
+import { closeSync, mkdirSync, openSync, readFileSync } from "node:fs";
 import { dirname } from "node:path";
 import { AppError } from "@cyxwiz/primitives";
 import type { z } from "zod";
@@ -22,6 +22,7 @@ export interface ChildProgramOptions<Ready> {
   readonly logPath: string;
   readonly ready: z.ZodType<Ready>;
   readonly signal?: AbortSignal;
+  readonly startTimeoutMs?: number;
 }
 
 export class ChildProgram<Ready> implements AsyncDisposable {
@@ -30,36 +31,50 @@ export class ChildProgram<Ready> implements AsyncDisposable {
   /** Resolves when the program has ended, for whatever reason. */
   readonly ended: Promise<string>;
   readonly #child: ChildProcess;
+  readonly #logPath: string;
 
-  private constructor(name: string, ready: Ready, child: ChildProcess, ended: Promise<string>) {
-    this.name = name;
-    this.ready = ready;
-    this.#child = child;
-    this.ended = ended;
+  private constructor(
+    options: ChildProgramOptions<Ready>,
+    running: { ready: Ready; child: ChildProcess; ended: Promise<string> },
+  ) {
+    this.name = options.name;
+    this.#logPath = options.logPath;
+    this.ready = running.ready;
+    this.#child = running.child;
+    this.ended = running.ended;
   }
 
   /** @throws AppError `cli/program-ended`, `cli/program-slow`, with the end of the program's log. */
   static async start<Ready>(options: ChildProgramOptions<Ready>): Promise<ChildProgram<Ready>> {
+    options.signal?.throwIfAborted();
     mkdirSync(dirname(options.logPath), { recursive: true });
     const log = openSync(options.logPath, "a", 0o600);
     const child = spawn(process.execPath, [options.program, ...options.args], {
       stdio: ["ignore", log, log, "ipc"],
       env: options.env ?? process.env,
     });
+    closeSync(log);
     const ended = new Promise<string>((resolve) => {
       child.once("error", (error) => resolve(error.message));
       child.once("exit", (code, signal) => resolve(signal ? `signal ${signal}` : `exit code ${code}`));
     });
     try {
-      return new ChildProgram(options.name, await waitUntilReady(child, ended, options), child, ended);
+      return new ChildProgram(options, { ready: await waitUntilReady(child, ended, options), child, ended });
     } catch (error) {
       child.kill("SIGKILL");
+      await ended;
       throw error;
     }
   }
 
   get pid(): number | undefined {
     return this.#child.pid;
+  }
+
+  /** Waits until it ends by itself. @throws AppError `cli/program-lost`, always. */
+  async lost(): Promise<never> {
+    const exit = await this.ended;
+    throw new AppError(CLI_ERRORS.PROGRAM_LOST, { program: this.name, exit, log: logTail(this.#logPath) });
   }
 
   /** Asks it to end, and insists after a while. */
@@ -79,11 +94,11 @@ async function waitUntilReady<Ready>(
 ): Promise<Ready> {
   const { promise, resolve, reject } = Promise.withResolvers<Ready>();
   const log = (): string => logTail(options.logPath);
+  const { startTimeoutMs = START_TIMEOUT_MS } = options;
   const timer = setTimeout(() => {
-    reject(
-      new AppError(CLI_ERRORS.PROGRAM_SLOW, { program: options.name, seconds: START_TIMEOUT_MS / 1000, log: log() }),
-    );
-  }, START_TIMEOUT_MS);
+    const seconds = startTimeoutMs / 1000;
+    reject(new AppError(CLI_ERRORS.PROGRAM_SLOW, { program: options.name, seconds, log: log() }));
+  }, startTimeoutMs);
   const abort = (): void => reject(options.signal?.reason);
   options.signal?.addEventListener("abort", abort, { once: true });
   child.on("message", (message) => {

@@ -66,17 +66,17 @@ export class LocalMarket implements AsyncDisposable {
     const server = started.use(await startServer(options));
     options.onProgress(`Starting ${options.nodes.length} Server Nodes; each measures its speed …`);
     const owners = await loadOwners(options, server.ready.restUrl);
-    const nodes = await Promise.all(
-      options.nodes.map(async (plan) => started.use(await startNode(plan, server.ready, owners, options))),
+    const nodes = await startAll(options, started, (plan, signal) =>
+      startNode(plan, server.ready, owners, { ...options, signal }),
     );
     const market = new LocalMarket(server, nodes);
     started.move();
     return market;
   }
 
-  /** Resolves with a sentence when a program of the market ends by itself. */
-  async firstEnd(): Promise<string> {
-    return await Promise.race(this.#children.map(async (child) => `${child.name} ended: ${await child.ended}`));
+  /** Waits until a program of the market ends by itself. @throws AppError `cli/program-lost`, always. */
+  async lost(): Promise<never> {
+    return await Promise.race(this.#children.map((child) => child.lost()));
   }
 
   /** Nodes first, so that they can hand back their work to a server that still runs. */
@@ -111,6 +111,24 @@ async function startServer(options: LocalMarketOptions): Promise<ChildProgram<z.
   });
 }
 
+/** Starts all nodes at once. When one fails the others are called off, and none is left behind. */
+async function startAll<Node extends AsyncDisposable>(
+  options: LocalMarketOptions,
+  started: AsyncDisposableStack,
+  start: (plan: NodePlan, signal: AbortSignal) => Promise<Node>,
+): Promise<Node[]> {
+  const oneFailed = new AbortController();
+  const signal = AbortSignal.any([oneFailed.signal, ...(options.signal ? [options.signal] : [])]);
+  const attempts = options.nodes.map(async (plan) => started.use(await start(plan, signal)));
+  try {
+    return await Promise.all(attempts);
+  } catch (error) {
+    oneFailed.abort(error);
+    await Promise.allSettled(attempts);
+    throw error;
+  }
+}
+
 async function startNode(
   plan: NodePlan,
   server: z.infer<typeof serverReadySchema>,
@@ -129,7 +147,8 @@ async function startNode(
     "[devices]",
     "share_cpu = true",
     `cpu_cores = ${cores}`,
-    `cpu_price_per_hour = "${plan.pricePerHour}"`,
+    "[devices.price_per_hour]",
+    `cpu = "${plan.pricePerHour}"`,
     "",
   ];
   await writeFile(configPath, config.join("\n"), { mode: 0o600 });

@@ -6,12 +6,17 @@ import { mkdir, readFile, rename, rm, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { z } from "zod";
 
-const savedSessionSchema = z.object({
+export interface SavedSession {
+  readonly url: string;
+  readonly token: string;
+  readonly user: { readonly id: string; readonly email: string; readonly username: string };
+}
+
+const savedSessionSchema: z.ZodType<SavedSession> = z.object({
   url: z.url(),
   token: z.string(),
   user: z.object({ id: z.string(), email: z.string(), username: z.string() }),
 });
-export type SavedSession = z.infer<typeof savedSessionSchema>;
 
 export class SessionStore {
   readonly #path: string;

@@ -7,7 +7,7 @@ test("a loss curve falls from its top left to its bottom right", () => {
   const points = Array.from({ length: 200 }, (_, step) => ({ step: step + 1, value: 2 * Math.exp(-step / 40) }));
   const lines = lossCurve(points, { width: 60, height: 6, title: "loss" }).split("\n");
   expect(lines[0]).toBe("loss over 200 steps");
-  const firstInk = (line: string): number => [...line.slice(9)].findIndex((char) => char !== "\u2800");
+  const firstInk = (line: string): number => Array.from(line.slice(9)).findIndex((char) => char !== "\u2800");
   expect(firstInk(lines[1] as string)).toBe(0);
   expect(firstInk(lines[6] as string)).toBeGreaterThan(15);
   expect(Math.max(...lines.map((line) => line.length))).toBeLessThanOrEqual(60);

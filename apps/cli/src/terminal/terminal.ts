@@ -2,7 +2,7 @@
  * Where a command reads and writes. Results go to `out`, everything that is said on the way goes to `say` (standard
  * error), so that `--json` output can be piped while a person still sees progress.
  */
-import { styleText } from "node:util";
+import { stripVTControlCharacters, styleText } from "node:util";
 
 export interface Terminal {
   readonly json: boolean;
@@ -18,7 +18,7 @@ export interface Terminal {
 
 export interface TerminalOptions {
   readonly json: boolean;
-  readonly stdout: NodeJS.WritableStream;
+  readonly stdout: NodeJS.WritableStream & { readonly isTTY?: boolean };
   readonly stderr: NodeJS.WritableStream & { readonly isTTY?: boolean; readonly columns?: number };
   readonly env: NodeJS.ProcessEnv;
 }
@@ -27,6 +27,8 @@ export function createTerminal(options: TerminalOptions): Terminal {
   const { stdout, stderr, env } = options;
   const live = stderr.isTTY === true && env["TERM"] !== "dumb";
   const color = (live && !env["NO_COLOR"]) || env["FORCE_COLOR"] !== undefined;
+  // A result that is sent to a file or a pipe stays plain, whatever the screen beside it can show.
+  const plainOut = stdout.isTTY !== true && env["FORCE_COLOR"] === undefined;
   const width = Math.min(stderr.columns ?? 100, 120);
   let drawn = false;
   const clear = (): void => {
@@ -40,7 +42,7 @@ export function createTerminal(options: TerminalOptions): Terminal {
     color,
     out: (text) => {
       clear();
-      stdout.write(`${text}\n`);
+      stdout.write(`${plainOut ? stripVTControlCharacters(text) : text}\n`);
     },
     say: (text) => {
       clear();

@@ -22,7 +22,7 @@ export interface BeatUnit {
   readonly unitId: string;
   readonly state: UnitState;
   readonly loadPercent: number;
-  readonly taskId?: string;
+  readonly taskId: string | undefined;
 }
 
 export interface GrpcBeat {
@@ -48,5 +48,9 @@ export interface CentralLink extends AsyncDisposable {
   ): Promise<{ readonly nodeId: NodeId; readonly token?: NodeToken }>;
   heartbeat(beat: GrpcBeat, credential: string, signal: AbortSignal): Promise<BeatAnswer>;
   /** Opens one stream. It ends when the server closes it; it throws when it breaks. */
-  streamTasks(outgoing: AsyncIterable<NodeMessage>, credential: string, signal: AbortSignal): AsyncIterable<ServerMessage>;
+  streamTasks(
+    outgoing: AsyncIterable<NodeMessage>,
+    credential: string,
+    signal: AbortSignal,
+  ): AsyncIterable<ServerMessage>;
 }

@@ -30,8 +30,9 @@ export interface RestUnitBeat {
 /** What the server asks for in its answer to a heartbeat, like pausing a unit. */
 export interface NodeCommand {
   readonly kind: string;
-  readonly unitId?: string;
-  readonly reason?: string;
+  /** Undefined: every unit. */
+  readonly unitId: string | undefined;
+  readonly reason: string | undefined;
 }
 
 export interface StoredBytes {
@@ -77,12 +78,11 @@ export class CentralRest {
   ): Promise<readonly NodeCommand[]> {
     const body = { timestamp: new Date(this.#clock.now()).toISOString(), compute_units: beat.units };
     const path = `/api/nodes/${beat.nodeId}/heartbeat`;
-    const answer = await this.#json({ method: "POST", path, credential: beat.apiKey, body, signal }, heartbeatResponseSchema);
-    return answer.commands.map(({ kind, unit_id, reason }) => ({
-      kind,
-      ...(unit_id === undefined ? {} : { unitId: unit_id }),
-      ...(reason === undefined ? {} : { reason }),
-    }));
+    const answer = await this.#json(
+      { method: "POST", path, credential: beat.apiKey, body, signal },
+      heartbeatResponseSchema,
+    );
+    return answer.commands.map(({ kind, unit_id, reason }) => ({ kind, unitId: unit_id, reason }));
   }
 
   /** The bytes of an object, as they come. Nothing about them is checked here. */
@@ -109,7 +109,10 @@ export class CentralRest {
     body.pause();
     const init = { body: body as unknown as RequestInit["body"] & object, duplex: "half" as const };
     const headers = { "content-type": "application/octet-stream" };
-    const response = await this.#fetch({ method: "POST", path, credential, signal: watch.signal }, { ...init, headers });
+    const response = await this.#fetch(
+      { method: "POST", path, credential, signal: watch.signal },
+      { ...init, headers },
+    );
     const answer = await this.#parse(path, response, storedObjectSchema);
     return { cid: parseCid(answer.cid), sizeBytes: answer.size_bytes };
   }
@@ -152,7 +155,8 @@ export class CentralRest {
     const { status } = response;
     const parsed = errorSchema.safeParse(jsonOf(await boundedText(response).catch(() => "")));
     const problem = parsed.success ? parsed.data.error : response.statusText;
-    if (status >= 500 || status === 429) return new AppError(NODE_ERRORS.CENTRAL_UNAVAILABLE, { where, status, problem });
+    if (status >= 500 || status === 429)
+      return new AppError(NODE_ERRORS.CENTRAL_UNAVAILABLE, { where, status, problem });
     const reason = parsed.success ? parsed.data.details.reason : "no reason given";
     return new AppError(NODE_ERRORS.CENTRAL_REFUSED, { where, status, reason, problem });
   }

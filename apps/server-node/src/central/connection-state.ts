@@ -6,9 +6,11 @@ export class ConnectionState {
   #isOnline = false;
   #sinceMs: number;
   #problem = "not connected yet";
+  #onFirstOnline: (() => void) | undefined;
 
-  constructor(clock: Clock) {
+  constructor(clock: Clock, onFirstOnline?: () => void) {
     this.#clock = clock;
+    this.#onFirstOnline = onFirstOnline;
     this.#sinceMs = clock.now();
   }
 
@@ -16,6 +18,8 @@ export class ConnectionState {
     if (!this.#isOnline) this.#sinceMs = this.#clock.now();
     this.#isOnline = true;
     this.#problem = "";
+    this.#onFirstOnline?.();
+    this.#onFirstOnline = undefined;
   }
 
   lost(problem: string): void {

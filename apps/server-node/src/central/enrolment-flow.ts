@@ -45,10 +45,14 @@ export async function enrol(request: EnrolmentRequest, renew: boolean, signal: A
   if (isUsable && stored.offerHash === offerHash) return stored;
   if (ownerToken === undefined) {
     if (isUsable) {
-      logger.warn("hardware or sharing changed, but without the owner's token the server keeps the earlier registration");
+      logger.warn(
+        "hardware or sharing changed, but without the owner's token the server keeps the earlier registration",
+      );
       return stored;
     }
-    const why = renew ? "the Central Server no longer knows this node's key" : `this node is not registered at ${apiUrl}`;
+    const why = renew
+      ? "the Central Server no longer knows this node's key"
+      : `this node is not registered at ${apiUrl}`;
     throw new AppError(NODE_ERRORS.OWNER_TOKEN_MISSING, { why });
   }
   const enrolment = { ...(await register(request, offer, ownerToken, signal)), apiUrl, offerHash };

@@ -1,6 +1,13 @@
 /** `CentralLink` over gRPC: the only place where the node's words meet the wire's. */
 import { AppError, parseAssignmentId, parseNodeId } from "@cyxwiz/primitives";
-import { DeviceType, fromWireTime, type RegisterNodeResponse, type RpcClients, type ServerTaskMessage, StatusCode } from "@cyxwiz/protocol";
+import {
+  DeviceType,
+  fromWireTime,
+  type RegisterNodeResponse,
+  type RpcClients,
+  type ServerTaskMessage,
+  StatusCode,
+} from "@cyxwiz/protocol";
 import { createRpcClients } from "@cyxwiz/protocol/client";
 import { NODE_ERRORS } from "../errors.ts";
 import type { DetectedHardware } from "../hardware/detected-hardware.ts";
@@ -84,7 +91,13 @@ function readServerMessage({ message }: ServerTaskMessage): ServerMessage | unde
       return readAssignment(message.value);
     case "cancel": {
       const { fencingToken, reason, keepModel } = message.value;
-      return { kind: "cancel", assignmentId: parseAssignmentId(message.value.assignmentId), fencingToken, reason, keepModel };
+      return {
+        kind: "cancel",
+        assignmentId: parseAssignmentId(message.value.assignmentId),
+        fencingToken,
+        reason,
+        keepModel,
+      };
     }
     case "answer": {
       const { sequence, accepted, code, message: text } = message.value;
@@ -123,7 +136,10 @@ function tokenOf(token: string, expiresAt: bigint): { readonly token?: NodeToken
   return token ? { token: { token, expiresAtMs: fromWireTime(expiresAt) ?? 0 } } : {};
 }
 
-function options(credential: string, signal: AbortSignal): {
+function options(
+  credential: string,
+  signal: AbortSignal,
+): {
   headers: Record<string, string>;
   signal: AbortSignal;
   timeoutMs: number;

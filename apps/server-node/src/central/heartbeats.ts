@@ -52,7 +52,10 @@ export async function runGrpcHeartbeat(options: HeartbeatOptions, signal: AbortS
 }
 
 /** Beats by REST until the signal aborts. @returns "credential-refused" when the server does not know the API key. */
-export async function runRestHeartbeat(options: HeartbeatOptions, signal: AbortSignal): Promise<"credential-refused" | "stopped"> {
+export async function runRestHeartbeat(
+  options: HeartbeatOptions,
+  signal: AbortSignal,
+): Promise<"credential-refused" | "stopped"> {
   const { clock, logger, nodeId, random, rest, pool, credentials } = options;
   while (!signal.aborted) {
     try {
@@ -71,7 +74,8 @@ export async function runRestHeartbeat(options: HeartbeatOptions, signal: AbortS
 async function registerByGrpc(options: HeartbeatOptions, signal: AbortSignal): Promise<void> {
   const { link, credentials, registration, nodeId } = options;
   const answer = await link.register(registration, credentials.current(), signal);
-  if (answer.nodeId !== nodeId) throw new AppError(NODE_ERRORS.IDENTITY_MISMATCH, { own: nodeId, answered: answer.nodeId });
+  if (answer.nodeId !== nodeId)
+    throw new AppError(NODE_ERRORS.IDENTITY_MISMATCH, { own: nodeId, answered: answer.nodeId });
   credentials.renew(answer.token);
 }
 
@@ -81,7 +85,7 @@ async function beatByGrpc(options: HeartbeatOptions, signal: AbortSignal): Promi
     unitId: unit.unitId,
     state: unit.state,
     loadPercent: loadPercent(unit),
-    ...(unit.assignmentIds[0] === undefined ? {} : { taskId: unit.assignmentIds[0] }),
+    taskId: unit.assignmentIds[0],
   }));
   const beat = { nodeId, units, running: executor.running() };
   const answer = await link.heartbeat(beat, credentials.current(), signal);

@@ -87,7 +87,13 @@ export type NodeReport = Lease &
         readonly build: string;
         readonly hardwareClass: string;
       }
-    | { readonly kind: "failed"; readonly blame: Blame; readonly code: string; readonly message: string; readonly step: number }
+    | {
+        readonly kind: "failed";
+        readonly blame: Blame;
+        readonly code: string;
+        readonly message: string;
+        readonly step: number;
+      }
     | { readonly kind: "cancelled"; readonly step: number; readonly onnx?: Artifact; readonly weights?: Artifact }
   );
 

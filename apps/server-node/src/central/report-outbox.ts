@@ -102,9 +102,14 @@ export class ReportOutbox {
 
   /** The unsent one gives way to a newer; of the sent ones a few stay, so that a late refusal still finds its report. */
   #dropOldProgress(assignmentId: string): void {
-    const own = this.#waiting.filter((entry) => entry.report.kind === "progress" && entry.report.assignmentId === assignmentId);
+    const own = this.#waiting.filter(
+      (entry) => entry.report.kind === "progress" && entry.report.assignmentId === assignmentId,
+    );
     const sent = own.filter((entry) => entry.sequence > 0n);
-    const dropped = new Set([...own.filter((entry) => entry.sequence === 0n), ...sent.slice(0, -(PROGRESS_IN_FLIGHT - 1))]);
+    const dropped = new Set([
+      ...own.filter((entry) => entry.sequence === 0n),
+      ...sent.slice(0, -(PROGRESS_IN_FLIGHT - 1)),
+    ]);
     if (dropped.size > 0) this.#waiting = this.#waiting.filter((entry) => !dropped.has(entry));
   }
 

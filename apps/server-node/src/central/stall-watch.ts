@@ -34,7 +34,8 @@ export class StallWatch implements Disposable {
       const seen = this.#touches;
       await clock.sleep(periodMs, this.#ended.signal).catch(() => undefined);
       if (this.#ended.signal.aborted) return;
-      if (seen === this.#touches) return stalled.abort(new AppError(NODE_ERRORS.CENTRAL_UNREACHABLE, { where, problem }));
+      if (seen === this.#touches)
+        return stalled.abort(new AppError(NODE_ERRORS.CENTRAL_UNREACHABLE, { where, problem }));
     }
   }
 }

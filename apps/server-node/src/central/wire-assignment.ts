@@ -2,7 +2,15 @@
  * A wire assignment → the node's own form, checked field by field: the server is trusted to pay, not to be free of bugs,
  * and a number that a step counter cannot hold must not start a training.
  */
-import { AppError, errorMessage, isAppError, parseAssignmentId, parseCid, parseJobId, parseUnitId } from "@cyxwiz/primitives";
+import {
+  AppError,
+  errorMessage,
+  isAppError,
+  parseAssignmentId,
+  parseCid,
+  parseJobId,
+  parseUnitId,
+} from "@cyxwiz/primitives";
 import { AssignmentKind, type CheckpointRef, type TaskAssignment } from "@cyxwiz/protocol";
 import { NODE_ERRORS } from "../errors.ts";
 import type { Assignment, Lease, ServerMessage, StoredCheckpoint } from "./messages.ts";

@@ -45,7 +45,10 @@ export const CONFIG_KEYS: Readonly<Record<string, ConfigKey>> = {
     allowed: "an http or https address, like http://localhost:8080",
     env: "CYXWIZ_API_URL",
   },
-  "central_server.heartbeat_interval_seconds": { schema: seconds, allowed: "1 to 3600 seconds (the network expects 10)" },
+  "central_server.heartbeat_interval_seconds": {
+    schema: seconds,
+    allowed: "1 to 3600 seconds (the network expects 10)",
+  },
   "central_server.reconnect_delay_seconds": { schema: seconds, allowed: "1 to 3600 seconds" },
 
   "devices.gpu_ids": {
@@ -64,7 +67,10 @@ export const CONFIG_KEYS: Readonly<Record<string, ConfigKey>> = {
 
   "api.enabled": { schema: z.boolean(), allowed: "true or false" },
   "api.port": { schema: port, allowed: "a port from 1 to 65535" },
-  "api.max_concurrent_requests": { schema: z.number().int().min(1).max(10_000), allowed: "a whole number from 1 to 10000" },
+  "api.max_concurrent_requests": {
+    schema: z.number().int().min(1).max(10_000),
+    allowed: "a whole number from 1 to 10000",
+  },
   "api.rate_limit_per_minute": { schema: z.number().int().min(1), allowed: "a whole number, at least 1" },
   "api.tls.enabled": { schema: z.boolean(), allowed: "true or false" },
   "api.tls.cert_path": { schema: text(4_096), allowed: "the path of a PEM file" },

@@ -44,7 +44,11 @@ test("the environment overrides the file", () => {
     { node: { name: "from-file" }, logging: { level: "warn" } },
     { CYXWIZ_NODE_NAME: "from-env", CYXWIZ_CENTRAL_SERVER: "[::1]:1", CYXWIZ_LOG_LEVEL: "debug" },
   );
-  expect([config.node.name, config.centralServer.apiUrl, config.logging.level]).toEqual(["from-env", "http://[::1]:8080", "debug"]);
+  expect([config.node.name, config.centralServer.apiUrl, config.logging.level]).toEqual([
+    "from-env",
+    "http://[::1]:8080",
+    "debug",
+  ]);
 });
 
 test("prices are exact amounts", () => {
@@ -59,10 +63,15 @@ test("an unknown key is refused with the nearest known one", () => {
 });
 
 test("every wrong value is named with what is allowed, all at once", () => {
-  const problems = problemsOf({ node: { max_concurrent_jobs: 0 }, devices: { price_per_hour: { cpu: 0.1 } } }, { CYXWIZ_CENTRAL_SERVER: "nowhere" });
+  const problems = problemsOf(
+    { node: { max_concurrent_jobs: 0 }, devices: { price_per_hour: { cpu: 0.1 } } },
+    { CYXWIZ_CENTRAL_SERVER: "nowhere" },
+  );
   expect(problems).toHaveLength(3);
-  expect(problems[0]).toBe("node.max_concurrent_jobs is 0: allowed is a whole number from 1 to 64. Change it or leave it out");
-  expect(problems[1]).toContain('devices.price_per_hour.cpu is 0.1: allowed is an amount of CYXWIZ in quotes');
+  expect(problems[0]).toBe(
+    "node.max_concurrent_jobs is 0: allowed is a whole number from 1 to 64. Change it or leave it out",
+  );
+  expect(problems[1]).toContain("devices.price_per_hour.cpu is 0.1: allowed is an amount of CYXWIZ in quotes");
   expect(problems[2]).toContain('CYXWIZ_CENTRAL_SERVER (central_server.address) is "nowhere"');
 });
 

@@ -39,7 +39,10 @@ function check({ key, value, from, values, problems }: Candidate): void {
   const known = CONFIG_KEYS[key];
   const parsed = known?.schema.safeParse(value);
   if (parsed?.success) values.set(key, parsed.data);
-  else problems.push(`${from} is ${known?.secret ? "not readable" : shown(value)}: allowed is ${known?.allowed}. Change it or leave it out`);
+  else
+    problems.push(
+      `${from} is ${known?.secret ? "not readable" : shown(value)}: allowed is ${known?.allowed}. Change it or leave it out`,
+    );
 }
 
 function unknownKey(key: string): string {
@@ -48,7 +51,8 @@ function unknownKey(key: string): string {
   const section = key.slice(0, key.lastIndexOf(".") + 1);
   const siblings = known.filter((other) => other.startsWith(section)).map((other) => other.slice(section.length));
   if (near) return `${key} is not a key: did you mean ${near}?`;
-  if (section && siblings.length > 0) return `${key} is not a key: [${section.slice(0, -1)}] has ${siblings.join(", ")}`;
+  if (section && siblings.length > 0)
+    return `${key} is not a key: [${section.slice(0, -1)}] has ${siblings.join(", ")}`;
   const sections = [...new Set(known.map((other) => `[${other.slice(0, other.lastIndexOf("."))}]`))];
   return `${key} is not a key: the sections are ${sections.join(", ")}`;
 }

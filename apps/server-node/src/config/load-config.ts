@@ -38,7 +38,10 @@ async function readText(path: string, mustExist: boolean): Promise<string | unde
   try {
     const text = await readFile(path, "utf8");
     if (text.length <= CONFIG_BYTES) return text;
-    throw new AppError(NODE_ERRORS.CONFIG_UNREADABLE, { file: path, problem: `it is larger than ${CONFIG_BYTES} bytes` });
+    throw new AppError(NODE_ERRORS.CONFIG_UNREADABLE, {
+      file: path,
+      problem: `it is larger than ${CONFIG_BYTES} bytes`,
+    });
   } catch (error) {
     if (!mustExist && error instanceof Error && "code" in error && error.code === "ENOENT") return undefined;
     if (error instanceof AppError) throw error;

@@ -25,7 +25,15 @@ function setup(
     ...devices,
   };
   const cpu = { deviceId: 0, name: "CPU", cores: 8, threads: 16, usableThreads: 16 };
-  const hardware = { hostname: "h", os: "o", ipAddress: "127.0.0.1", cpu, gpus, memoryBytes: 16 * GIB, storageBytes: 1 };
+  const hardware = {
+    hostname: "h",
+    os: "o",
+    ipAddress: "127.0.0.1",
+    cpu,
+    gpus,
+    memoryBytes: 16 * GIB,
+    storageBytes: 1,
+  };
   return { config, hardware };
 }
 
@@ -51,18 +59,29 @@ test("by default all devices are shared, less what the owner's own work needs", 
 });
 
 test("only the named GPUs are shared, and no more of them than allowed", () => {
-  const units = plan({ gpuIds: [1], maxGpuMemoryMb: 8_000, shareCpu: false, pricePerHour: { gpu: parseAmount("1.5") } }, [
-    gpu(0, 24_576),
-    gpu(1, 10_240),
-  ]);
+  const units = plan(
+    { gpuIds: [1], maxGpuMemoryMb: 8_000, shareCpu: false, pricePerHour: { gpu: parseAmount("1.5") } },
+    [gpu(0, 24_576), gpu(1, 10_240)],
+  );
   expect(units).toHaveLength(1);
   expect(units[0]).toMatchObject({ deviceId: 1, memoryBytes: 8_000 * 1024 ** 2, pricePerHour: 1_500_000_000n });
 });
 
 test("a device or share that the machine does not have is refused by key and limit", () => {
-  expect(refusalOf({ cpuCores: 17 })).toMatchObject({ key: "devices.cpu_cores", value: "17", allowed: "1 to 16 threads" });
-  expect(refusalOf({ cpuMemoryMb: 17 * 1024 })).toMatchObject({ key: "devices.cpu_memory_mb", allowed: "1 to 16384 MB" });
-  expect(refusalOf({ gpuIds: [3] }, [gpu(0, 1_000)])).toMatchObject({ key: "devices.gpu_ids", value: "[3]", allowed: "numbers of 0" });
+  expect(refusalOf({ cpuCores: 17 })).toMatchObject({
+    key: "devices.cpu_cores",
+    value: "17",
+    allowed: "1 to 16 threads",
+  });
+  expect(refusalOf({ cpuMemoryMb: 17 * 1024 })).toMatchObject({
+    key: "devices.cpu_memory_mb",
+    allowed: "1 to 16384 MB",
+  });
+  expect(refusalOf({ gpuIds: [3] }, [gpu(0, 1_000)])).toMatchObject({
+    key: "devices.gpu_ids",
+    value: "[3]",
+    allowed: "numbers of 0",
+  });
   expect(refusalOf({ gpuIds: [0] })).toMatchObject({ allowed: "only []" });
 });
 

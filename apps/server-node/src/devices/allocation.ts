@@ -50,20 +50,25 @@ export function planAllocations(config: DevicesConfig, hardware: DetectedHardwar
 
 function sharedGpus(config: DevicesConfig, hardware: DetectedHardware): readonly DetectedGpu[] {
   if (config.gpuIds.length === 0) return hardware.gpus;
-  return [...new Set(config.gpuIds)].toSorted((a, b) => a - b).map((id) => {
-    const gpu = hardware.gpus.find((candidate) => candidate.deviceId === id);
-    if (gpu) return gpu;
-    throw new AppError(NODE_ERRORS.ALLOCATION_INVALID, {
-      key: "devices.gpu_ids",
-      value: `[${config.gpuIds.join(", ")}]`,
-      allowed: hardware.gpus.length > 0 ? `numbers of ${hardware.gpus.map((g) => g.deviceId).join(", ")}` : "only []",
-      fix: hardware.gpuProblem ?? `There is no GPU ${id}; compare with nvidia-smi -L`,
+  return [...new Set(config.gpuIds)]
+    .toSorted((a, b) => a - b)
+    .map((id) => {
+      const gpu = hardware.gpus.find((candidate) => candidate.deviceId === id);
+      if (gpu) return gpu;
+      throw new AppError(NODE_ERRORS.ALLOCATION_INVALID, {
+        key: "devices.gpu_ids",
+        value: `[${config.gpuIds.join(", ")}]`,
+        allowed: hardware.gpus.length > 0 ? `numbers of ${hardware.gpus.map((g) => g.deviceId).join(", ")}` : "only []",
+        fix: hardware.gpuProblem ?? `There is no GPU ${id}; compare with nvidia-smi -L`,
+      });
     });
-  });
 }
 
 function gpuAllocation(config: DevicesConfig, gpu: DetectedGpu): Allocation {
-  const sharedMb = Math.min(config.maxGpuMemoryMb ?? Infinity, Math.max(gpu.vramMb - VRAM_RESERVED_MB, Math.floor(gpu.vramMb / 2)));
+  const sharedMb = Math.min(
+    config.maxGpuMemoryMb ?? Infinity,
+    Math.max(gpu.vramMb - VRAM_RESERVED_MB, Math.floor(gpu.vramMb / 2)),
+  );
   return {
     ...common(config, config.pricePerHour.gpu),
     deviceType: "gpu",

@@ -62,8 +62,10 @@ export class DevicePool {
     const { unitId } = request;
     const unit = this.#units.get(unitId);
     if (!unit) return refusal(NODE_ERRORS.UNIT_UNKNOWN, { unitId, known: [...this.#units.keys()] });
-    if (unit.state !== "ACTIVE") return refusal(NODE_ERRORS.UNIT_NOT_READY, { unitId, state: unit.state, reason: unit.reason });
-    if (this.#jobs >= this.#maxJobs) return refusal(NODE_ERRORS.JOBS_EXCEEDED, { running: this.#jobs, allowed: this.#maxJobs });
+    if (unit.state !== "ACTIVE")
+      return refusal(NODE_ERRORS.UNIT_NOT_READY, { unitId, state: unit.state, reason: unit.reason });
+    if (this.#jobs >= this.#maxJobs)
+      return refusal(NODE_ERRORS.JOBS_EXCEEDED, { running: this.#jobs, allowed: this.#maxJobs });
     const freeThreads = unit.allocation.threads - unit.usedThreads;
     const threads = request.threads || Math.max(1, freeThreads);
     if (threads > freeThreads) {
@@ -89,10 +91,14 @@ export class DevicePool {
   }
 
   units(): readonly PooledUnit[] {
-    return [...this.#units.values()].map((unit) => ({ ...unit }));
+    return [...this.#units.values()].map((unit) => Object.freeze(Object.assign({}, unit)));
   }
 
-  #lease(unit: Writable<PooledUnit>, assignmentId: string, part: { threads: number; memoryBytes: number }): DeviceLease {
+  #lease(
+    unit: Writable<PooledUnit>,
+    assignmentId: string,
+    part: { threads: number; memoryBytes: number },
+  ): DeviceLease {
     unit.usedThreads += part.threads;
     unit.usedMemoryBytes += part.memoryBytes;
     unit.assignmentIds = [...unit.assignmentIds, assignmentId];

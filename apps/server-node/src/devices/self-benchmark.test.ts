@@ -44,7 +44,11 @@ test("a device that the driver cannot train on, or that fails its self-test, is 
   await using folder = await tempFolder();
   const { driver } = countingDriver();
   const broken = { ...driver, measure: () => Promise.reject(new TypeError("no runtime")) };
-  const [gpu] = await measureUnits([{ ...CPU_ALLOCATION, deviceType: "gpu" }], { dataDir: folder.path, driver, signal });
+  const [gpu] = await measureUnits([{ ...CPU_ALLOCATION, deviceType: "gpu" }], {
+    dataDir: folder.path,
+    driver,
+    signal,
+  });
   const [cpu] = await measureUnits([CPU_ALLOCATION], { dataDir: folder.path, driver: broken, signal });
   expect(gpu).toMatchObject({ kind: "not-offered", reason: "the training driver scripted-1 does not run on a GPU" });
   expect(cpu).toMatchObject({ kind: "not-offered", reason: "its self-test failed: no runtime" });

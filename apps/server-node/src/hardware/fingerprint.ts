@@ -15,7 +15,9 @@ const ID_FILES = ["/etc/machine-id", "/sys/class/dmi/id/product_uuid"];
 
 export async function readFingerprint(gpus: readonly DetectedGpu[]): Promise<string | undefined> {
   const ids = await Promise.all(ID_FILES.map((path) => readFile(path, "utf8").catch(() => "")));
-  const macs = Object.values(networkInterfaces()).flatMap((addresses) => (addresses ?? []).map((address) => address.mac));
+  const macs = Object.values(networkInterfaces()).flatMap((addresses) =>
+    (addresses ?? []).map((address) => address.mac),
+  );
   return fingerprintOf([...ids, ...macs.filter(isVendorAssigned), ...gpus.map((gpu) => gpu.uuid ?? "")]);
 }
 
@@ -23,7 +25,9 @@ export async function readFingerprint(gpus: readonly DetectedGpu[]): Promise<str
 export function fingerprintOf(facts: readonly string[]): string | undefined {
   const stable = [...new Set(facts.map((fact) => fact.trim().toLowerCase()).filter(Boolean))].toSorted();
   if (stable.length === 0) return undefined;
-  return createHash("sha256").update(`cyxwiz-hardware-1\n${stable.join("\n")}`).digest("hex");
+  return createHash("sha256")
+    .update(`cyxwiz-hardware-1\n${stable.join("\n")}`)
+    .digest("hex");
 }
 
 /** True for an address whose local bit (IEEE 802, second bit of the first byte) is clear and that is not all zero. */

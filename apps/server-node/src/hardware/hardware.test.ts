@@ -33,7 +33,15 @@ test("GPUs are read by the header's names; a GPU without a memory size is left o
       computeCapability: "8.9",
       isIntegrated: false,
     },
-    { deviceId: 2, name: "NVIDIA Orin", vendor: "nvidia", vramMb: 8_192, uuid: "GPU-cccc", driverVersion: "546.33", isIntegrated: true },
+    {
+      deviceId: 2,
+      name: "NVIDIA Orin",
+      vendor: "nvidia",
+      vramMb: 8_192,
+      uuid: "GPU-cccc",
+      driverVersion: "546.33",
+      isIntegrated: true,
+    },
   ]);
   expect(parseNvidiaCsv("memory.total [MiB], index\n100 MiB, 7")[0]).toMatchObject({ deviceId: 7, vramMb: 100 });
   expect(parseNvidiaCsv("")).toEqual([]);
@@ -62,7 +70,8 @@ test("no driver is not a problem; a driver that fails is", async () => {
 });
 
 test("cores are counted once, however many threads they have", () => {
-  const block = (socket: number, core: number): string => `processor : 0\nphysical id : ${socket}\ncore id\t: ${core}\n`;
+  const block = (socket: number, core: number): string =>
+    `processor : 0\nphysical id : ${socket}\ncore id\t: ${core}\n`;
   expect(physicalCores([block(0, 0), block(0, 0), block(0, 1), block(1, 0)].join("\n"))).toBe(3);
   expect(physicalCores("processor : 0\nmodel name : ARM\n")).toBeUndefined();
 });

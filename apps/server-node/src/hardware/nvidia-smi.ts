@@ -27,7 +27,8 @@ export async function detectNvidia(command: string = "nvidia-smi", signal?: Abor
     if (exit === "ok") return { gpus: parseNvidiaCsv(output) };
     if (exit === "not-installed") return { gpus: [] };
     const refused = /Field "([^"]+)" is not a valid field/.exec(output)?.[1];
-    if (!refused || !fields.includes(refused)) return { gpus: [], problem: `nvidia-smi: ${exit}; ${output.trim().slice(0, 200)}` };
+    if (!refused || !fields.includes(refused))
+      return { gpus: [], problem: `nvidia-smi: ${exit}; ${output.trim().slice(0, 200)}` };
     fields = fields.filter((field) => field !== refused);
   }
   return { gpus: [], problem: "nvidia-smi refuses every field that this node asks for" };

@@ -67,7 +67,9 @@ test("a daemon that was killed leaves no lock behind", async () => {
   const module = new URL("./data-folder-lock.ts", import.meta.url).href;
   const script = `const { lockDataFolder } = await import(${JSON.stringify(module)});
     await lockDataFolder(${JSON.stringify(folder.path)}); console.log("held"); setInterval(() => {}, 1000);`;
-  const child = spawn(process.execPath, ["--input-type=module", "-e", script], { stdio: ["ignore", "pipe", "inherit"] });
+  const child = spawn(process.execPath, ["--input-type=module", "-e", script], {
+    stdio: ["ignore", "pipe", "inherit"],
+  });
   await once(child.stdout, "data");
   await expect(lockDataFolder(folder.path)).rejects.toMatchObject({ code: NODE_ERRORS.DATA_FOLDER_BUSY.code });
   child.kill("SIGKILL");
@@ -79,5 +81,7 @@ test("a data folder that cannot be made is named", async () => {
   await using folder = await tempFolder();
   const file = join(folder.path, "file");
   await writeFile(file, "");
-  await expect(lockDataFolder(join(file, "inside"))).rejects.toMatchObject({ code: NODE_ERRORS.DATA_FOLDER_UNUSABLE.code });
+  await expect(lockDataFolder(join(file, "inside"))).rejects.toMatchObject({
+    code: NODE_ERRORS.DATA_FOLDER_UNUSABLE.code,
+  });
 });

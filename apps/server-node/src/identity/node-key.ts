@@ -44,7 +44,10 @@ function parseKey(file: string, pem: string): KeyObject {
   try {
     const key = createPrivateKey(pem);
     if (key.asymmetricKeyType === "ed25519") return key;
-    throw new AppError(NODE_ERRORS.IDENTITY_MALFORMED, { file, problem: `it holds a key of type ${key.asymmetricKeyType}` });
+    throw new AppError(NODE_ERRORS.IDENTITY_MALFORMED, {
+      file,
+      problem: `it holds a key of type ${key.asymmetricKeyType}`,
+    });
   } catch (error) {
     if (error instanceof AppError) throw error;
     throw new AppError(NODE_ERRORS.IDENTITY_MALFORMED, { file, problem: errorMessage(error) }, { cause: error });

@@ -34,7 +34,11 @@ export async function uploadArtifact(file: string, options: UploadOptions): Prom
     firstDelayMs: TRANSFER_FIRST_DELAY_MS,
     maxDelayMs: TRANSFER_MAX_DELAY_MS,
     onRetry: (error, attempt, delayMs) =>
-      logger.warn("an upload failed and is tried again", { problem: errorMessage(error), attempt, retryInMs: Math.round(delayMs) }),
+      logger.warn("an upload failed and is tried again", {
+        problem: errorMessage(error),
+        attempt,
+        retryInMs: Math.round(delayMs),
+      }),
   });
   if (stored.cid === own.cid) return own;
   const context = { cid: own.cid, found: stored.cid, sizeBytes: stored.sizeBytes, expectedBytes: own.sizeBytes };

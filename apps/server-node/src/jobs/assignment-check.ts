@@ -16,7 +16,8 @@ export function checkAssignment(
     return refusal(NODE_ERRORS.LOWERING_UNSUPPORTED, { lowering, supported: abilities.lowerings });
   }
   for (const { cid, sizeBytes } of resume ? [dataset, resume] : [dataset]) {
-    if (sizeBytes > objectBytes) return refusal(NODE_ERRORS.OBJECT_TOO_LARGE, { cid, sizeBytes, maxBytes: objectBytes });
+    if (sizeBytes > objectBytes)
+      return refusal(NODE_ERRORS.OBJECT_TOO_LARGE, { cid, sizeBytes, maxBytes: objectBytes });
   }
   if (resume && resume.step >= totalSteps) {
     const allowed = `0 to ${totalSteps - 1}`;

@@ -6,6 +6,7 @@
  * server no longer counts the work: nothing more is reported). The device is given back before the last report is
  * answered; the work folder goes at the end of `run`.
  */
+import { rm } from "node:fs/promises";
 import { join } from "node:path";
 import { AppError, errorMessage } from "@cyxwiz/primitives";
 import type { TrainingEvent, TrainingJob } from "@cyxwiz/backend";
@@ -20,7 +21,11 @@ import type { TrainerProcess } from "./trainer.ts";
 import { openWorkFolder } from "./work-folder.ts";
 
 /** A report without its lease. */
-type Body = NodeReport extends infer R ? (R extends NodeReport ? Omit<R, "assignmentId" | "fencingToken"> : never) : never;
+type Body = NodeReport extends infer R
+  ? R extends NodeReport
+    ? Omit<R, "assignmentId" | "fencingToken">
+    : never
+  : never;
 type Stop = { readonly kind: "cancel"; readonly keepModel: boolean } | { readonly kind: "drain" };
 
 export class AssignmentRun {
@@ -57,7 +62,9 @@ export class AssignmentRun {
       if (signal.aborted) return undefined;
       const { assignmentId, jobId } = this.assignment;
       this.#context.logger.warn("an assignment broke off", { assignmentId, jobId, problem: errorMessage(error) });
-      return this.#report(this.#stop ? this.#stopped(this.#stop) : { kind: "failed", ...failureOf(error), step: this.step });
+      return this.#report(
+        this.#stop ? this.#stopped(this.#stop) : { kind: "failed", ...failureOf(error), step: this.step },
+      );
     }
   }
 
@@ -93,11 +100,23 @@ export class AssignmentRun {
     if (!end) throw new AppError(NODE_ERRORS.TRAINER_SILENT, { step: this.step });
     const { build, hardwareClass } = abilities;
     const { lowering } = this.assignment;
-    return { kind: "result", step: end.step, metrics: end.metrics, seconds: end.seconds, lowering, build, hardwareClass, ...(await this.#model(end, signal)) };
+    return {
+      kind: "result",
+      step: end.step,
+      metrics: end.metrics,
+      seconds: end.seconds,
+      lowering,
+      build,
+      hardwareClass,
+      ...(await this.#model(end, signal)),
+    };
   }
 
   /** Reads the trainer's events to their end; gives the one that ends them. */
-  async #follow(trainer: TrainerProcess, signal: AbortSignal): Promise<Extract<TrainingEvent, { kind: "finished" | "failed" }> | undefined> {
+  async #follow(
+    trainer: TrainerProcess,
+    signal: AbortSignal,
+  ): Promise<Extract<TrainingEvent, { kind: "finished" | "failed" }> | undefined> {
     const { clock, outbox } = this.#context;
     const relay = new ProgressRelay(this.assignment.totalSteps, clock.monotonic());
     for await (const event of trainer.events) {
@@ -136,17 +155,25 @@ export class AssignmentRun {
   /** Checkpoints go up one after the other, in their order, while training goes on. */
   async #queueUpload(event: Extract<TrainingEvent, { kind: "checkpoint" }>, signal: AbortSignal): Promise<void> {
     this.#waitingUploads++;
-    this.#uploads = this.#uploads.then(async () => {
-      try {
-        if (!this.#uploadFailure) await this.#uploadCheckpoint(event, signal);
-      } catch (error) {
-        this.#uploadFailure = { error };
-        if (!signal.aborted) void this.#trainer?.[Symbol.asyncDispose]();
-      } finally {
-        this.#waitingUploads--;
-      }
-    });
+    this.#uploads = this.#uploadAfter(this.#uploads, event, signal);
     if (this.#waitingUploads >= WAITING_UPLOADS) await this.#uploads;
+  }
+
+  /** Never rejects: a failure ends the training, and `#work` reports it. */
+  async #uploadAfter(
+    earlier: Promise<void>,
+    event: Extract<TrainingEvent, { kind: "checkpoint" }>,
+    signal: AbortSignal,
+  ): Promise<void> {
+    await earlier;
+    try {
+      if (!this.#uploadFailure) await this.#uploadCheckpoint(event, signal);
+    } catch (error) {
+      this.#uploadFailure = { error };
+      if (!signal.aborted) void this.#trainer?.[Symbol.asyncDispose]();
+    } finally {
+      this.#waitingUploads--;
+    }
   }
 
   async #uploadCheckpoint(event: Extract<TrainingEvent, { kind: "checkpoint" }>, signal: AbortSignal): Promise<void> {
@@ -155,6 +182,7 @@ export class AssignmentRun {
       const context = { cid: stored.cid, found: stored.sha256, expected: event.sha256 };
       throw new AppError(NODE_ERRORS.CHECKPOINT_MISMATCH, context);
     }
+    await rm(event.path, { force: true });
     const isQueued = this.#context.outbox.push(this.#report({ kind: "checkpoint", step: event.step, ...stored }));
     if (!isQueued) throw new AppError(NODE_ERRORS.REPORTS_EXCEEDED, { waiting: this.#context.outbox.size });
   }
@@ -170,7 +198,10 @@ export class AssignmentRun {
   }
 
   /** What a cancelled training leaves, where it was to be kept. */
-  async #keptModel(end: TrainingEvent | undefined, signal: AbortSignal): Promise<Partial<Record<"onnx" | "weights", Artifact>>> {
+  async #keptModel(
+    end: TrainingEvent | undefined,
+    signal: AbortSignal,
+  ): Promise<Partial<Record<"onnx" | "weights", Artifact>>> {
     const isKept = this.#stop?.kind === "cancel" && this.#stop.keepModel;
     return isKept && end?.kind === "finished" ? this.#model(end, signal) : {};
   }

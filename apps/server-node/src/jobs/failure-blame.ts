@@ -10,18 +10,18 @@ export interface Failure {
 }
 
 /** What the server handed out itself: wrong bytes, or an object that it does not have. */
-const SERVER_FAULTS: readonly string[] = [
+const SERVER_FAULTS: ReadonlySet<string> = new Set([
   NODE_ERRORS.OBJECT_MISMATCH.code,
   NODE_ERRORS.CHECKPOINT_MISMATCH.code,
   NODE_ERRORS.CENTRAL_REFUSED.code,
-];
+]);
 /** Seen alike from a node with a broken network and from one whose server is down: the server decides. */
-const UNDECIDED: readonly string[] = [
+const UNDECIDED: ReadonlySet<string> = new Set([
   NODE_ERRORS.CENTRAL_UNREACHABLE.code,
   NODE_ERRORS.CENTRAL_UNAVAILABLE.code,
   NODE_ERRORS.CENTRAL_ANSWER_MALFORMED.code,
   NODE_ERRORS.STEPS_MISMATCH.code,
-];
+]);
 
 /** Whose fault it is that work outside the trainer failed. What is not known is this node's own. Pure. */
 export function failureOf(error: unknown): Failure {
@@ -31,6 +31,6 @@ export function failureOf(error: unknown): Failure {
 }
 
 function blameOf(code: string): Blame {
-  if (SERVER_FAULTS.includes(code)) return "server";
-  return UNDECIDED.includes(code) ? "unknown" : "node";
+  if (SERVER_FAULTS.has(code)) return "server";
+  return UNDECIDED.has(code) ? "unknown" : "node";
 }

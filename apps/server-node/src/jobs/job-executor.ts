@@ -45,7 +45,8 @@ export class JobExecutor implements AsyncDisposable {
     const { assignmentId, fencingToken, jobId } = assignment;
     const held = this.#held.get(assignmentId);
     if (held) {
-      if (held.run.assignment.fencingToken === fencingToken) outbox.push({ kind: "accepted", assignmentId, fencingToken });
+      if (held.run.assignment.fencingToken === fencingToken)
+        outbox.push({ kind: "accepted", assignmentId, fencingToken });
       return;
     }
     const refused = this.#start(assignment);
@@ -76,10 +77,18 @@ export class JobExecutor implements AsyncDisposable {
   }
 
   /** The server refused a report: the assignment is no longer this node's. */
-  refused(report: NodeReport, answer: { readonly code: string; readonly message: string; readonly sequence: bigint }): void {
+  refused(
+    report: NodeReport,
+    answer: { readonly code: string; readonly message: string; readonly sequence: bigint },
+  ): void {
     const { assignmentId } = report;
     const { code, message } = answer;
-    this.#options.logger.warn("the Central Server refused a report; the assignment is dropped", { assignmentId, report: report.kind, code, reason: message });
+    this.#options.logger.warn("the Central Server refused a report; the assignment is dropped", {
+      assignmentId,
+      report: report.kind,
+      code,
+      reason: message,
+    });
     this.#held.get(assignmentId)?.run.drop();
     this.#options.outbox.forget(assignmentId, { ...answer, accepted: false });
   }

@@ -33,6 +33,7 @@ export class ObjectCache {
   readonly #users = new Map<Cid, number>();
   /** One fetch of an object at a time: the second finds it there. */
   readonly #fetching = new Map<Cid, Promise<void>>();
+  #arrivingBytes = 0;
 
   private constructor(options: ObjectCacheOptions) {
     this.#options = options;
@@ -57,8 +58,10 @@ export class ObjectCache {
     }
     const held = this.#hold(cid);
     try {
-      await this.#fetching.get(cid);
-      if (!(await this.#has(cid, sizeBytes))) await this.#fetchOnce(cid, sizeBytes, signal);
+      await this.#inTurn(cid, async () => {
+        if (await this.#has(cid, sizeBytes)) return;
+        await this.#options.attempt(() => this.#download(cid, sizeBytes, signal), signal);
+      });
       const now = new Date(this.#options.clock.now());
       await utimes(held.path, now, now);
       return held;
@@ -68,21 +71,22 @@ export class ObjectCache {
     }
   }
 
-  async #fetchOnce(cid: Cid, sizeBytes: number, signal: AbortSignal): Promise<void> {
-    const fetched = this.#options.attempt(() => this.#download(cid, sizeBytes, signal), signal);
-    const settled = fetched.catch(() => undefined);
+  async #inTurn(cid: Cid, task: () => Promise<void>): Promise<void> {
+    const turn = (this.#fetching.get(cid) ?? Promise.resolve()).then(task);
+    const settled = turn.catch(() => undefined);
     this.#fetching.set(cid, settled);
     try {
-      await fetched;
+      await turn;
     } finally {
       if (this.#fetching.get(cid) === settled) this.#fetching.delete(cid);
     }
   }
 
   async #download(cid: Cid, sizeBytes: number, signal: AbortSignal): Promise<void> {
-    await this.#makeRoom(sizeBytes);
+    this.#arrivingBytes += sizeBytes;
     const incoming = join(this.#options.folder, "incoming", randomUUID());
     try {
+      await this.#makeRoom();
       const found = await writeHashed(incoming, bounded(this.#options.download(cid, signal), { cid, sizeBytes }));
       if (found.cid !== cid || found.sizeBytes !== sizeBytes) {
         const context = { cid, found: found.cid, sizeBytes: found.sizeBytes, expectedBytes: sizeBytes };
@@ -90,16 +94,17 @@ export class ObjectCache {
       }
       await rename(incoming, this.#path(cid));
     } finally {
+      this.#arrivingBytes -= sizeBytes;
       await rm(incoming, { force: true });
     }
   }
 
-  /** Removes what was used longest ago until the new object fits; what is in use stays. */
-  async #makeRoom(sizeBytes: number): Promise<void> {
+  /** Removes what was used longest ago until what arrives fits; what is in use stays. */
+  async #makeRoom(): Promise<void> {
     const folder = join(this.#options.folder, "objects");
     const names = await readdir(folder);
-    const files = await Promise.all(names.map(async (name) => ({ name, ...(await sizeAndTime(join(folder, name))) })));
-    let total = files.reduce((sum, file) => sum + file.sizeBytes, sizeBytes);
+    const files = await Promise.all(names.map((name) => cachedFile(folder, name)));
+    let total = files.reduce((sum, file) => sum + file.sizeBytes, this.#arrivingBytes);
     for (const file of files.toSorted((a, b) => a.usedAtMs - b.usedAtMs)) {
       if (total <= this.maxBytes) return;
       if (this.#users.has(file.name as Cid)) continue;
@@ -167,7 +172,10 @@ async function writeHashed(
   return stored;
 }
 
-async function sizeAndTime(path: string): Promise<{ readonly sizeBytes: number; readonly usedAtMs: number }> {
-  const found = await stat(path).catch(() => undefined);
-  return { sizeBytes: found?.size ?? 0, usedAtMs: found?.mtimeMs ?? 0 };
+async function cachedFile(
+  folder: string,
+  name: string,
+): Promise<{ readonly name: string; readonly sizeBytes: number; readonly usedAtMs: number }> {
+  const found = await stat(join(folder, name)).catch(() => undefined);
+  return { name, sizeBytes: found?.size ?? 0, usedAtMs: found?.mtimeMs ?? 0 };
 }

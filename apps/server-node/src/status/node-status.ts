@@ -8,8 +8,8 @@ export interface UnitReport {
   readonly deviceId: number;
   readonly deviceName: string;
   readonly state: string;
-  /** Why it takes no work. */
-  readonly reason?: string;
+  /** Why it takes no work; empty when it does. */
+  readonly reason: string;
   readonly threads: number;
   readonly usedThreads: number;
   readonly memoryBytes: number;
@@ -40,7 +40,11 @@ export function statusLine(status: NodeStatus): string {
   const { centralServer, units, assignments, counts } = status;
   const where = centralServer.state === "online" ? "online" : `offline (${centralServer.problem ?? "no reason known"})`;
   const active = units.filter((unit) => unit.state === "ACTIVE").length;
-  const parts = [`${active} of ${units.length} units active`, `${assignments.length} running`, `${counts.completed} completed`];
+  const parts = [
+    `${active} of ${units.length} units active`,
+    `${assignments.length} running`,
+    `${counts.completed} completed`,
+  ];
   if (counts.failed > 0) parts.push(`${counts.failed} failed`);
   return `${status.name}: ${where} · ${parts.join(" · ")}`;
 }

@@ -42,7 +42,11 @@ export function parseCsv(text: string, options: CsvOptions): Dataset {
   if (features.length === 0) throw invalid(1, options.label, "no other column is left to learn from");
   for (const row of rows) {
     if (row.fields.length !== names.length) {
-      throw invalid(row.line, names.at(Math.min(row.fields.length, names.length) - 1) ?? "", `the row has ${row.fields.length} fields, the first line names ${names.length}`);
+      throw invalid(
+        row.line,
+        names.at(Math.min(row.fields.length, names.length) - 1) ?? "",
+        `the row has ${row.fields.length} fields, the first line names ${names.length}`,
+      );
     }
   }
   const x = new Float32Array(rows.length * features.length);
@@ -74,7 +78,9 @@ function parseRows(text: string): readonly Row[] {
   });
   const error = errors.find((found) => found.code !== "UndetectableDelimiter");
   if (error) throw invalid(lines[error.row ?? 0] ?? 1, "", error.message);
-  return data.map((fields, i) => ({ line: lines[i] ?? 1, fields })).filter(({ fields }) => fields.some((field) => field.trim() !== ""));
+  return data
+    .map((fields, i) => ({ line: lines[i] ?? 1, fields }))
+    .filter(({ fields }) => fields.some((field) => field.trim() !== ""));
 }
 
 function columnNamed(names: readonly string[], name: string): number {
@@ -89,7 +95,11 @@ function numberAt(row: Row, column: number, names: readonly string[]): number {
   const value = field === "" ? Number.NaN : Math.fround(Number(field));
   if (!Number.isFinite(value)) {
     const found = field === "" ? "the field is empty" : `"${field.slice(0, 40)}" is not a number`;
-    throw invalid(row.line, names[column] ?? "", `${found}. Fill it, remove the row, or leave the column out with ignore=`);
+    throw invalid(
+      row.line,
+      names[column] ?? "",
+      `${found}. Fill it, remove the row, or leave the column out with ignore=`,
+    );
   }
   return value;
 }

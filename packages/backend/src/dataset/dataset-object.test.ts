@@ -94,7 +94,10 @@ test.each([
   ["train.y", { shape: [2, 1], data: Float32Array.of(0, Number.NEGATIVE_INFINITY) }, 1],
 ])("a value in %s that is not finite is refused with its row", async (name, tensor, row) => {
   const path = await written(numbers().set(name, tensor), { ...METADATA, classes: "[]" });
-  await expect(readDataset(path)).rejects.toMatchObject({ code: "backend/data-not-finite", context: { tensor: name, row } });
+  await expect(readDataset(path)).rejects.toMatchObject({
+    code: "backend/data-not-finite",
+    context: { tensor: name, row },
+  });
 });
 
 test.each<[string, Record<string, string>, (tensors: Map<string, Tensor>) => unknown]>([
@@ -107,7 +110,14 @@ test.each<[string, Record<string, string>, (tensors: Map<string, Tensor>) => unk
   ["class labels without classes", { classes: "[]" }, () => undefined],
   ["no test images", {}, (t) => t.delete("test.x")],
   ["a tensor too many", {}, (t) => t.set("more", { shape: [1], data: Uint8Array.of(0) })],
-  ["no rows", {}, (t) => t.set("test.x", { shape: [0, 2], data: new Uint8Array(0) }).set("test.y", { shape: [0], data: new BigInt64Array(0) })],
+  [
+    "no rows",
+    {},
+    (t) =>
+      t
+        .set("test.x", { shape: [0, 2], data: new Uint8Array(0) })
+        .set("test.y", { shape: [0], data: new BigInt64Array(0) }),
+  ],
   ["more labels than samples", {}, (t) => t.set("train.y", { shape: [4], data: new BigInt64Array(4) })],
   ["labels of two extents", {}, (t) => t.set("train.y", { shape: [3, 1], data: new BigInt64Array(3) })],
   ["samples without extent", {}, (t) => t.set("train.x", { shape: [3], data: new Uint8Array(3) })],

@@ -36,7 +36,11 @@ export async function readDataset(path: string): Promise<Dataset> {
   const description = describeHeader(file.header);
   const train = await readSamples(file, "train", description.trainSamples);
   const test = await readSamples(file, "test", description.testSamples);
-  for (const [name, samples] of [["train", train], ["test", test]] as const) checkValues(name, samples, description);
+  for (const [name, samples] of [
+    ["train", train],
+    ["test", test],
+  ] as const)
+    checkValues(name, samples, description);
   return { description, train, test };
 }
 
@@ -62,8 +66,14 @@ function describeHeader({ tensors, metadata }: SafetensorsHeader): DatasetDescri
   if (metadata["format"] !== FORMAT || metadata["version"] !== VERSION) {
     throw malformed(`its metadata must say format "${FORMAT}", version "${VERSION}"`);
   }
-  const [trainX, trainY, testX, testY] = TENSORS.map((name) => placeOf(tensors, name)) as [TensorPlace, TensorPlace, TensorPlace, TensorPlace];
-  if (tensors.size !== TENSORS.length) throw malformed(`it has ${tensors.size} tensors, expected ${TENSORS.join(", ")}`);
+  const [trainX, trainY, testX, testY] = TENSORS.map((name) => placeOf(tensors, name)) as [
+    TensorPlace,
+    TensorPlace,
+    TensorPlace,
+    TensorPlace,
+  ];
+  if (tensors.size !== TENSORS.length)
+    throw malformed(`it has ${tensors.size} tensors, expected ${TENSORS.join(", ")}`);
   const sizeBytes = Math.max(...[...tensors.values()].map((place) => place.end));
   if (sizeBytes > DATASET_BYTES) {
     throw new AppError(BACKEND_ERRORS.DATASET_TOO_LARGE, { what: "the dataset", sizeBytes, maxBytes: DATASET_BYTES });
@@ -71,7 +81,8 @@ function describeHeader({ tensors, metadata }: SafetensorsHeader): DatasetDescri
   const classNames = readClassNames(metadata["classes"]);
   checkPair("train", trainX, trainY, classNames.length);
   checkPair("test", testX, testY, classNames.length);
-  if (!sameRows(trainX, testX) || !sameRows(trainY, testY)) throw malformed("train and test differ in dtype or in the shape of one sample");
+  if (!sameRows(trainX, testX) || !sameRows(trainY, testY))
+    throw malformed("train and test differ in dtype or in the shape of one sample");
   return {
     trainSamples: trainX.shape[0] as number,
     testSamples: testX.shape[0] as number,
@@ -87,9 +98,12 @@ function checkPair(part: string, x: TensorPlace, y: TensorPlace, classes: number
   if (x.dtype !== "U8" && x.dtype !== "F32") throw malformed(`${part}.x is ${x.dtype}; U8 and F32 are allowed`);
   const labels = classes > 0 ? "I64" : "F32";
   if (y.dtype !== labels) throw malformed(`${part}.y is ${y.dtype}; ${labels} is needed for ${classes} classes`);
-  if (classes > 0 && y.shape.length !== 1) throw malformed(`${part}.y has shape [${y.shape.join(", ")}]; classes need [N]`);
-  if (x.shape.length < 2 || elements(x.shape.slice(1)) === 0) throw malformed(`${part}.x has shape [${x.shape.join(", ")}]; [N, …] is needed`);
-  if (!x.shape[0] || x.shape[0] !== y.shape[0]) throw malformed(`${part}.x has ${x.shape[0]} rows and ${part}.y ${y.shape[0]}; both need the same, at least 1`);
+  if (classes > 0 && y.shape.length !== 1)
+    throw malformed(`${part}.y has shape [${y.shape.join(", ")}]; classes need [N]`);
+  if (x.shape.length < 2 || elements(x.shape.slice(1)) === 0)
+    throw malformed(`${part}.x has shape [${x.shape.join(", ")}]; [N, …] is needed`);
+  if (!x.shape[0] || x.shape[0] !== y.shape[0])
+    throw malformed(`${part}.x has ${x.shape[0]} rows and ${part}.y ${y.shape[0]}; both need the same, at least 1`);
 }
 
 function readClassNames(text: string | undefined): readonly string[] {
@@ -115,7 +129,10 @@ async function readSamples(file: SafetensorsFile, part: string, count: number): 
 }
 
 function checkValues(part: string, samples: Samples, description: DatasetDescription): void {
-  for (const [name, data] of [["x", samples.x], ["y", samples.y]] as const) {
+  for (const [name, data] of [
+    ["x", samples.x],
+    ["y", samples.y],
+  ] as const) {
     const bad = data instanceof Float32Array ? firstNotFinite(data) : -1;
     if (bad < 0) continue;
     const row = Math.floor(bad / (data.length / samples.count));

@@ -21,7 +21,9 @@ export async function readDigits(): Promise<Dataset> {
   const perDigit: Uint8Array[] = [];
   for (let digit = 0; digit < DIGITS; digit++) perDigit.push(await readDigit(join(folder, `${digit}.json`)));
   const x = Buffer.concat(perDigit);
-  const labels = perDigit.flatMap((pixels, digit) => new Array<bigint>(pixels.length / (SIDE * SIDE)).fill(BigInt(digit)));
+  const labels = perDigit.flatMap((pixels, digit) =>
+    Array.from({ length: pixels.length / (SIDE * SIDE) }, () => BigInt(digit)),
+  );
   return splitTable({
     samples: { count: labels.length, x, y: BigInt64Array.from(labels) },
     sampleShape: [1, SIDE, SIDE],

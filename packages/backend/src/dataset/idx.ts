@@ -24,7 +24,8 @@ interface IdxArray {
 export async function parseIdx(bytes: Uint8Array, where: string): Promise<IdxArray> {
   const isZipped = bytes[0] === 0x1f && bytes[1] === 0x8b;
   const plain = isZipped ? await unzipped(bytes, where) : bytes;
-  if (plain.byteLength < 4 || plain[0] !== 0 || plain[1] !== 0) throw malformed(where, "it does not start with two zero bytes");
+  if (plain.byteLength < 4 || plain[0] !== 0 || plain[1] !== 0)
+    throw malformed(where, "it does not start with two zero bytes");
   if (plain[2] !== UNSIGNED_BYTE) throw malformed(where, `its values are of type ${plain[2]}; only bytes (8) are read`);
   const rank = plain[3] as number;
   const start = 4 + 4 * rank;
@@ -32,7 +33,10 @@ export async function parseIdx(bytes: Uint8Array, where: string): Promise<IdxArr
   const view = new DataView(plain.buffer, plain.byteOffset);
   const shape = Array.from({ length: rank }, (_, axis) => view.getUint32(4 + 4 * axis));
   if (plain.byteLength - start !== elements(shape)) {
-    throw malformed(where, `${plain.byteLength - start} bytes follow its header, [${shape.join(", ")}] needs ${elements(shape)}`);
+    throw malformed(
+      where,
+      `${plain.byteLength - start} bytes follow its header, [${shape.join(", ")}] needs ${elements(shape)}`,
+    );
   }
   return { shape, data: plain.subarray(start) };
 }

@@ -29,14 +29,14 @@ test("the digits are 8,000 and 2,000 with every class in proportion, the same ea
   const { description, train, test: held } = await readDigits();
   expect(description).toMatchObject({ trainSamples: 8000, testSamples: 2000, sampleShape: [1, 28, 28], classes: 10 });
   const perClass = (y: BigInt64Array | Float32Array): number[] => {
-    const counts = new Array<number>(10).fill(0);
+    const counts = Array.from({ length: 10 }, () => 0);
     for (const label of y) counts[Number(label)] = (counts[Number(label)] ?? 0) + 1;
     return counts;
   };
   const ratios = perClass(held.y).map((count, digit) => count / (perClass(train.y)[digit] ?? 0));
   for (const ratio of ratios) expect(ratio).toBeCloseTo(0.25, 2);
   expect(held.y.slice(0, 8).join()).toBe("4,3,6,8,6,5,3,3");
-  expect(train.x.reduce((most: number, pixel: number) => Math.max(most, pixel), 0)).toBe(255);
+  expect(train.x.includes(255)).toBe(true);
 });
 
 test("a split takes a fifth of the rows, none twice", () => {
@@ -48,7 +48,15 @@ test("a split takes a fifth of the rows, none twice", () => {
 test("images and labels in IDX, plain or gzipped, become samples with a channel", async () => {
   const folder = await temporaryFolder();
   const [images, labels] = [join(folder, "images.gz"), join(folder, "labels")];
-  await writeFile(images, gzipSync(idx([5, 2, 2], Array.from({ length: 20 }, (_, i) => i))));
+  await writeFile(
+    images,
+    gzipSync(
+      idx(
+        [5, 2, 2],
+        Array.from({ length: 20 }, (_, i) => i),
+      ),
+    ),
+  );
   await writeFile(labels, idx([5], [0, 1, 2, 1, 0]));
   const dataset = await loadData(parseDataSpec(`idx:${images},${labels}`));
   expect(dataset.description).toMatchObject({ trainSamples: 4, testSamples: 1, sampleShape: [1, 2, 2], classes: 3 });
@@ -93,7 +101,13 @@ test("a table is standardised with its training rows, and its labels are sorted 
 
 test("a table for regression keeps its targets, and columns can be left out", () => {
   const dataset = parseCsv("id,a,price\nx,1,10\ny,2,20\nz,3,30\n", { label: "price", task: "regress", ignore: ["id"] });
-  expect(dataset.description).toMatchObject({ trainSamples: 2, testSamples: 1, sampleShape: [1], classes: 0, targetShape: [1] });
+  expect(dataset.description).toMatchObject({
+    trainSamples: 2,
+    testSamples: 1,
+    sampleShape: [1],
+    classes: 0,
+    targetShape: [1],
+  });
   expect([...dataset.train.y, ...dataset.test.y].map(Number).toSorted((a, b) => a - b)).toEqual([10, 20, 30]);
 });
 
@@ -127,16 +141,26 @@ test("a data spec is read, with its options", () => {
   });
 });
 
-test.each(["", "cifar", "idx:", "idx:a", "idx:a,b,c", "idx:a,,c,d", "csv:x", "csv:?label=a", "csv:x?label=a&task=guess", "csv:x?label=a&lable=b"])(
-  "the data spec %j is refused",
-  (text) => {
-    expect(() => parseDataSpec(text)).toThrow(expect.objectContaining({ code: "backend/data-spec-invalid" }));
-  },
-);
+test.each([
+  "",
+  "cifar",
+  "idx:",
+  "idx:a",
+  "idx:a,b,c",
+  "idx:a,,c,d",
+  "csv:x",
+  "csv:?label=a",
+  "csv:x?label=a&task=guess",
+  "csv:x?label=a&lable=b",
+])("the data spec %j is refused", (text) => {
+  expect(() => parseDataSpec(text)).toThrow(expect.objectContaining({ code: "backend/data-spec-invalid" }));
+});
 
 test("a file that is absent or too large is refused before it is read", async () => {
   const folder = await temporaryFolder();
   await writeFile(join(folder, "big"), "12345");
   await expect(readSourceFile(join(folder, "big"), 4)).rejects.toMatchObject({ code: "backend/dataset-too-large" });
-  await expect(loadData(parseDataSpec(`csv:${folder}/none?label=a`))).rejects.toMatchObject({ code: "backend/file-unreadable" });
+  await expect(loadData(parseDataSpec(`csv:${folder}/none?label=a`))).rejects.toMatchObject({
+    code: "backend/file-unreadable",
+  });
 });

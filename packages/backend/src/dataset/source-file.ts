@@ -9,7 +9,8 @@ import { BACKEND_ERRORS } from "../errors.ts";
 export async function readSourceFile(path: string, maxBytes: number): Promise<Uint8Array> {
   try {
     const { size } = await stat(path);
-    if (size > maxBytes) throw new AppError(BACKEND_ERRORS.DATASET_TOO_LARGE, { what: path, sizeBytes: size, maxBytes });
+    if (size > maxBytes)
+      throw new AppError(BACKEND_ERRORS.DATASET_TOO_LARGE, { what: path, sizeBytes: size, maxBytes });
     return await readFile(path);
   } catch (error) {
     if (error instanceof AppError) throw error;

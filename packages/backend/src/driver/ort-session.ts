@@ -45,7 +45,9 @@ export class OrtTrainingSession implements TrainingSession {
 
   /** @throws AppError `backend/driver-failed`. */
   static async open(library: OrtLibrary, model: CompiledModel): Promise<OrtTrainingSession> {
-    const train = await guarded(library, "opening", () => library.InferenceSession.create(model.train.onnx, library.options));
+    const train = await guarded(library, "opening", () =>
+      library.InferenceSession.create(model.train.onnx, library.options),
+    );
     return new OrtTrainingSession(library, model, train);
   }
 
@@ -67,7 +69,9 @@ export class OrtTrainingSession implements TrainingSession {
       library.InferenceSession.create(this.#model.predict.onnx, library.options),
     );
     const session = this.#predict;
-    const feeds: Record<string, Tensor> = { x: new library.Tensor("float32", x, [samples, ...this.#model.sampleShape]) };
+    const feeds: Record<string, Tensor> = {
+      x: new library.Tensor("float32", x, [samples, ...this.#model.sampleShape]),
+    };
     for (const { name, role } of this.#model.state) {
       if (role !== "optimizer") feeds[name] = defined(this.#state.get(name), `the state tensor ${name}`);
     }
@@ -98,7 +102,9 @@ export class OrtTrainingSession implements TrainingSession {
     const feeds: Record<string, Tensor> = Object.fromEntries(this.#state);
     feeds["xs"] = new Tensor("float32", xs, [...lead, ...sampleShape]);
     feeds["ys"] =
-      ys instanceof BigInt64Array ? new Tensor("int64", ys, lead) : new Tensor("float32", ys, [...lead, ...outputShape]);
+      ys instanceof BigInt64Array
+        ? new Tensor("int64", ys, lead)
+        : new Tensor("float32", ys, [...lead, ...outputShape]);
     train.scalarNames.forEach((name, i) => {
       feeds[name] = new Tensor("float32", defined(scalars[i], name), [train.stepsPerRun]);
     });
@@ -112,7 +118,9 @@ export class OrtTrainingSession implements TrainingSession {
     const fetches: Record<string, Tensor | null> = { losses: null };
     if (this.#model.task === "classify") fetches["correct"] = null;
     for (const tensor of this.#model.state) {
-      fetches[`${tensor.name}'`] = this.#library.reuseOutputs ? (this.#spare.get(tensor.name) ?? this.#emptyTensor(tensor)) : null;
+      fetches[`${tensor.name}'`] = this.#library.reuseOutputs
+        ? (this.#spare.get(tensor.name) ?? this.#emptyTensor(tensor))
+        : null;
     }
     return fetches;
   }
@@ -138,7 +146,7 @@ async function guarded<T>(library: OrtLibrary, during: string, call: () => Promi
 }
 
 function outputNamed(outputs: InferenceSession.OnnxValueMapType, name: string): Tensor {
-  return defined(outputs[name], `the output ${name}`) as Tensor;
+  return defined<Tensor>(outputs[name] as Tensor | undefined, `the output ${name}`);
 }
 
 function floats(tensor: Tensor): Float32Array {

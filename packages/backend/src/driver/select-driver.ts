@@ -17,7 +17,9 @@ const DRIVERS: readonly (() => Promise<TrainingDriver>)[] = [loadOrtNode, loadOr
  * The fastest driver that loads on this machine: native, else WebAssembly.
  * @throws AppError `backend/driver-unavailable` when none does.
  */
-export async function selectDriver(drivers: readonly (() => Promise<TrainingDriver>)[] = DRIVERS): Promise<SelectedDriver> {
+export async function selectDriver(
+  drivers: readonly (() => Promise<TrainingDriver>)[] = DRIVERS,
+): Promise<SelectedDriver> {
   const failures: string[] = [];
   for (const load of drivers) {
     try {

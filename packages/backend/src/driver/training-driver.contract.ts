@@ -58,7 +58,11 @@ export function trainingDriverContract(name: string, load: () => Promise<Trainin
       return session;
     }
 
-    async function runTo(session: TrainingSession, compiled: CompiledModel, range: [from: number, to: number]): Promise<number[]> {
+    async function runTo(
+      session: TrainingSession,
+      compiled: CompiledModel,
+      range: [from: number, to: number],
+    ): Promise<number[]> {
       const losses: number[] = [];
       for (let step = range[0]; step <= range[1]; step += compiled.train.stepsPerRun) {
         losses.push(...(await session.run(inputs(compiled, step))).losses);
@@ -124,10 +128,16 @@ export function trainingDriverContract(name: string, load: () => Promise<Trainin
 
     test("a program or an input that the runtime refuses is the driver's failure, with the reason", async () => {
       const broken = { ...one, train: { ...one.train, onnx: Uint8Array.of(1, 2, 3) } };
-      await expect(open(broken)).rejects.toMatchObject({ code: "backend/driver-failed", context: { during: "opening" } });
+      await expect(open(broken)).rejects.toMatchObject({
+        code: "backend/driver-failed",
+        context: { during: "opening" },
+      });
       const session = await open(one);
       const wrong = { ...inputs(one, 1), ys: new Float32Array(BATCH * 3) };
-      await expect(session.run(wrong)).rejects.toMatchObject({ code: "backend/driver-failed", context: { during: "training" } });
+      await expect(session.run(wrong)).rejects.toMatchObject({
+        code: "backend/driver-failed",
+        context: { during: "training" },
+      });
     });
   });
 }

@@ -44,7 +44,11 @@ export class SafetensorsFile implements AsyncDisposable {
   /** @throws AppError `backend/safetensors-malformed`, `backend/file-unreadable`. */
   static async open(path: string): Promise<SafetensorsFile> {
     const file = await open(path, "r").catch((error: unknown) => {
-      throw new AppError(BACKEND_ERRORS.FILE_UNREADABLE, { where: path, problem: errorMessage(error) }, { cause: error });
+      throw new AppError(
+        BACKEND_ERRORS.FILE_UNREADABLE,
+        { where: path, problem: errorMessage(error) },
+        { cause: error },
+      );
     });
     try {
       const { size } = await file.stat();
@@ -107,7 +111,7 @@ export async function writeFlushed(path: string, parts: readonly Uint8Array[]): 
   try {
     await using file = await open(temporary, "w");
     for (const part of parts) {
-      for (let at = 0; at < part.byteLength; ) {
+      for (let at = 0; at < part.byteLength;) {
         const piece = part.subarray(at, at + FILE_PIECE_BYTES);
         const { bytesWritten } = await file.write(piece);
         hash.update(piece.subarray(0, bytesWritten));
@@ -134,7 +138,7 @@ async function flushFolderOf(path: string): Promise<void> {
 
 async function readAt(file: FileHandle, position: number, length: number): Promise<Uint8Array> {
   const bytes = new Uint8Array(length);
-  for (let at = 0; at < length; ) {
+  for (let at = 0; at < length;) {
     const piece = bytes.subarray(at, at + FILE_PIECE_BYTES);
     const { bytesRead } = await file.read(piece, 0, piece.byteLength, position + at);
     if (bytesRead === 0) throw malformed("the file", `it ended at byte ${position + at} while it was read`);

@@ -64,11 +64,16 @@ export function parseHeader(json: Uint8Array, dataBytes: number, where: string):
   const root = parseObject(json, where);
   const metadata = readMetadata(root["__metadata__"], where);
   const entries = Object.entries(root).filter(([name]) => name !== "__metadata__");
-  if (entries.length > SAFETENSORS_TENSORS) throw malformed(where, `it has ${entries.length} tensors, over ${SAFETENSORS_TENSORS}`);
+  if (entries.length > SAFETENSORS_TENSORS)
+    throw malformed(where, `it has ${entries.length} tensors, over ${SAFETENSORS_TENSORS}`);
   const places = entries.map(([name, value]) => [name, readPlace(name, value, where)] as const);
   let end = 0;
   for (const [name, place] of places.toSorted(([, a], [, b]) => a.begin - b.begin || a.end - b.end)) {
-    if (place.begin !== end) throw malformed(where, `tensor "${name}" starts at ${place.begin}, expected ${end}: no gap or overlap is allowed`);
+    if (place.begin !== end)
+      throw malformed(
+        where,
+        `tensor "${name}" starts at ${place.begin}, expected ${end}: no gap or overlap is allowed`,
+      );
     end = place.end;
   }
   if (end !== dataBytes) throw malformed(where, `its tensors end at byte ${end} of ${dataBytes}`);
@@ -78,7 +83,8 @@ export function parseHeader(json: Uint8Array, dataBytes: number, where: string):
 /** The header's bytes, with its length before it and spaces behind it so that the data starts at a multiple of 8. */
 export function encodeHeader(header: SafetensorsHeader): Uint8Array {
   const root = Object.assign(Object.create(null) as Record<string, unknown>, { __metadata__: header.metadata });
-  for (const [name, { dtype, shape, begin, end }] of header.tensors) root[name] = { dtype, shape, data_offsets: [begin, end] };
+  for (const [name, { dtype, shape, begin, end }] of header.tensors)
+    root[name] = { dtype, shape, data_offsets: [begin, end] };
   const json = Buffer.from(JSON.stringify(root));
   const padded = Math.ceil(json.byteLength / LENGTH_BYTES) * LENGTH_BYTES;
   const bytes = Buffer.alloc(LENGTH_BYTES + padded, " ");

@@ -16,21 +16,36 @@ afterAll(() => rm(folder, { recursive: true, force: true }));
 const data = fc.oneof(
   fc.float32Array({ maxLength: 24 }),
   fc.uint8Array({ maxLength: 24 }),
-  fc.array(fc.bigInt({ min: -(2n ** 63n), max: 2n ** 63n - 1n }), { maxLength: 24 }).map((values) => BigInt64Array.from(values)),
+  fc
+    .array(fc.bigInt({ min: -(2n ** 63n), max: 2n ** 63n - 1n }), { maxLength: 24 })
+    .map((values) => BigInt64Array.from(values)),
 );
 const tensors = fc
-  .dictionary(fc.string({ maxLength: 8 }).filter((name) => name !== "__metadata__"), data, { maxKeys: 6 })
-  .map((entries) => new Map<string, Tensor>(Object.entries(entries).map(([name, values]) => [name, { shape: [values.length], data: values }])));
+  .dictionary(
+    fc.string({ maxLength: 8 }).filter((name) => name !== "__metadata__"),
+    data,
+    { maxKeys: 6 },
+  )
+  .map(
+    (entries) =>
+      new Map<string, Tensor>(
+        Object.entries(entries).map(([name, values]) => [name, { shape: [values.length], data: values }]),
+      ),
+  );
 
 test("any tensors and metadata come back as they were written", async () => {
   const path = join(folder, "round-trip.safetensors");
   await fc.assert(
-    fc.asyncProperty(tensors, fc.dictionary(fc.string({ maxLength: 8 }), fc.string({ maxLength: 8 })), async (given, metadata) => {
-      await writeSafetensors(path, given, metadata);
-      await using file = await SafetensorsFile.open(path);
-      expect({ ...file.header.metadata }).toEqual({ ...metadata });
-      for (const [name, tensor] of given) expect((await file.read(name)).data).toEqual(tensor.data);
-    }),
+    fc.asyncProperty(
+      tensors,
+      fc.dictionary(fc.string({ maxLength: 8 }), fc.string({ maxLength: 8 })),
+      async (given, metadata) => {
+        await writeSafetensors(path, given, metadata);
+        await using file = await SafetensorsFile.open(path);
+        expect({ ...file.header.metadata }).toEqual({ ...metadata });
+        for (const [name, tensor] of given) expect((await file.read(name)).data).toEqual(tensor.data);
+      },
+    ),
     { numRuns: 40 },
   );
 });
@@ -51,23 +66,36 @@ test("a changed header is refused or still describes the data without gap, never
   ]);
   const json = encodeHeader({ tensors: places, metadata: { format: "pt" } }).subarray(LENGTH_BYTES);
   fc.assert(
-    fc.property(fc.array(fc.tuple(fc.nat(json.byteLength - 1), fc.integer({ min: 32, max: 126 })), { minLength: 1, maxLength: 4 }), (changes) => {
-      const bytes = Uint8Array.from(json);
-      for (const [at, value] of changes) bytes[at] = value;
-      try {
-        const covered = [...parseHeader(bytes, 28, "fuzzed").tensors.values()].reduce((sum, place) => sum + place.end - place.begin, 0);
-        expect(covered).toBe(28);
-      } catch (error) {
-        expect(isAppError(error) && error.code).toBe("backend/safetensors-malformed");
-      }
-    }),
+    fc.property(
+      fc.array(fc.tuple(fc.nat(json.byteLength - 1), fc.integer({ min: 32, max: 126 })), {
+        minLength: 1,
+        maxLength: 4,
+      }),
+      (changes) => {
+        const bytes = Uint8Array.from(json);
+        for (const [at, value] of changes) bytes[at] = value;
+        try {
+          const covered = [...parseHeader(bytes, 28, "fuzzed").tensors.values()].reduce(
+            (sum, place) => sum + place.end - place.begin,
+            0,
+          );
+          expect(covered).toBe(28);
+        } catch (error) {
+          expect(isAppError(error) && error.code).toBe("backend/safetensors-malformed");
+        }
+      },
+    ),
     { numRuns: 500 },
   );
 });
 
 test.each([
   ["a gap", { a: { dtype: "U8", shape: [1], data_offsets: [1, 2] } }, 2],
-  ["an overlap", { a: { dtype: "U8", shape: [2], data_offsets: [0, 2] }, b: { dtype: "U8", shape: [1], data_offsets: [1, 2] } }, 2],
+  [
+    "an overlap",
+    { a: { dtype: "U8", shape: [2], data_offsets: [0, 2] }, b: { dtype: "U8", shape: [1], data_offsets: [1, 2] } },
+    2,
+  ],
   ["bytes after the last tensor", { a: { dtype: "U8", shape: [1], data_offsets: [0, 1] } }, 2],
   ["a tensor past the end", { a: { dtype: "U8", shape: [3], data_offsets: [0, 3] } }, 2],
   ["a size that is not the shape's", { a: { dtype: "F32", shape: [1], data_offsets: [0, 2] } }, 2],
@@ -92,7 +120,10 @@ test("a length that claims more than the cap or the file is refused", async () =
 
 test("a tensor that is missing or of another dtype is refused by name", async () => {
   const path = join(folder, "f64");
-  const header = encodeHeader({ tensors: new Map([["w", { dtype: "F64", shape: [1], begin: 0, end: 8 }]]), metadata: {} });
+  const header = encodeHeader({
+    tensors: new Map([["w", { dtype: "F64", shape: [1], begin: 0, end: 8 }]]),
+    metadata: {},
+  });
   await writeFile(path, Buffer.concat([header, Buffer.alloc(8)]));
   await using file = await SafetensorsFile.open(path);
   await expect(file.read("w")).rejects.toThrow('tensor "w" is F64');

@@ -16,7 +16,11 @@ import type { TrainingJob } from "./training-job.ts";
 const FORMAT = "cyxwiz-checkpoint";
 
 /** What ties a checkpoint to its run. The build is recorded too, but another build may go on from it. */
-export function runIdentity(job: TrainingJob, model: CompiledModel, trainSamples: number): Readonly<Record<string, string>> {
+export function runIdentity(
+  job: TrainingJob,
+  model: CompiledModel,
+  trainSamples: number,
+): Readonly<Record<string, string>> {
   return {
     format: FORMAT,
     version: "1",

@@ -98,7 +98,10 @@ export class StepRunner implements AsyncDisposable {
  */
 export function runLength(stepMs: number, bytesPerStep: number, stretches: readonly number[]): number {
   const byTime = Math.floor(TARGET_RUN_MS / Math.max(stepMs, 0.01));
-  const most = Math.max(1, Math.min(byTime, STEPS_PER_RUN, Math.floor(RUN_INPUT_BYTES / bytesPerStep), Math.max(...stretches)));
+  const most = Math.max(
+    1,
+    Math.min(byTime, STEPS_PER_RUN, Math.floor(RUN_INPUT_BYTES / bytesPerStep), Math.min(...stretches)),
+  );
   const candidates = Array.from({ length: most - Math.ceil(most / 2) + 1 }, (_, i) => most - i);
   const rest = (steps: number): number => stretches.reduce((sum, stretch) => sum + (stretch % steps), 0);
   return defined(candidates.toSorted((a, b) => rest(a) - rest(b) || b - a)[0], "a run length");

@@ -19,7 +19,14 @@ export interface TrainingJob {
 }
 
 export type TrainingEvent =
-  | { readonly kind: "started"; readonly firstStep: number; readonly totalSteps: number; readonly stepsPerEpoch: number; readonly lowering: string; readonly build: string }
+  | {
+      readonly kind: "started";
+      readonly firstStep: number;
+      readonly totalSteps: number;
+      readonly stepsPerEpoch: number;
+      readonly lowering: string;
+      readonly build: string;
+    }
   | {
       readonly kind: "progress";
       readonly step: number;
@@ -30,8 +37,20 @@ export type TrainingEvent =
       readonly samplesPerSecond: number;
       readonly secondsLeft: number;
     }
-  | { readonly kind: "epoch"; readonly epoch: number; readonly step: number; readonly testLoss: number; readonly testAccuracy?: number }
-  | { readonly kind: "checkpoint"; readonly step: number; readonly path: string; readonly sha256: string; readonly sizeBytes: number }
+  | {
+      readonly kind: "epoch";
+      readonly epoch: number;
+      readonly step: number;
+      readonly testLoss: number;
+      readonly testAccuracy?: number;
+    }
+  | {
+      readonly kind: "checkpoint";
+      readonly step: number;
+      readonly path: string;
+      readonly sha256: string;
+      readonly sizeBytes: number;
+    }
   | {
       readonly kind: "finished";
       readonly step: number;
@@ -41,4 +60,10 @@ export type TrainingEvent =
       readonly weightsSha256: string;
       readonly seconds: number;
     }
-  | { readonly kind: "failed"; readonly blame: "job" | "node"; readonly code: string; readonly message: string; readonly step: number };
+  | {
+      readonly kind: "failed";
+      readonly blame: "job" | "node";
+      readonly code: string;
+      readonly message: string;
+      readonly step: number;
+    };

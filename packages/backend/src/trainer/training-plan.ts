@@ -44,7 +44,9 @@ export function checkFit(model: CompiledModel, data: DatasetDescription): void {
   }
   if (data.classes > 0) throw unfit("it has classes, and the graph's loss is for numbers (use CrossEntropyLoss)");
   if (data.targetShape.join(" × ") !== output) {
-    throw unfit(`one target is ${data.targetShape.join(" × ") || "a single number"}, and the graph answers with ${output}`);
+    throw unfit(
+      `one target is ${data.targetShape.join(" × ") || "a single number"}, and the graph answers with ${output}`,
+    );
   }
 }
 

@@ -6,11 +6,7 @@ import type { ByteRange } from "./object-store.ts";
 export function checkedRange(range: ByteRange | undefined, sizeBytes: number): ByteRange {
   const { start, end } = range ?? { start: 0, end: sizeBytes };
   const fits =
-    Number.isSafeInteger(start) &&
-    Number.isSafeInteger(end) &&
-    start >= 0 &&
-    start <= end &&
-    end <= sizeBytes;
+    Number.isSafeInteger(start) && Number.isSafeInteger(end) && start >= 0 && start <= end && end <= sizeBytes;
   if (!fits) throw new AppError(CYXCLOUD_ERRORS.RANGE_INVALID, { start, end, sizeBytes });
   return { start, end };
 }
@@ -25,8 +21,7 @@ export async function* bounded(
   for await (const piece of bytes) {
     options.signal?.throwIfAborted();
     total += piece.byteLength;
-    if (total > options.maxBytes)
-      throw new AppError(CYXCLOUD_ERRORS.OBJECT_TOO_LARGE, { maxBytes: options.maxBytes });
+    if (total > options.maxBytes) throw new AppError(CYXCLOUD_ERRORS.OBJECT_TOO_LARGE, { maxBytes: options.maxBytes });
     yield piece;
   }
 }

@@ -48,16 +48,11 @@ export class FileObjectStore implements ObjectStore {
       return stored;
     } catch (error) {
       await rm(incoming, { force: true });
-      throw isDiskFull(error)
-        ? new AppError(CYXCLOUD_ERRORS.STORE_FULL, { where: "disk" }, { cause: error })
-        : error;
+      throw isDiskFull(error) ? new AppError(CYXCLOUD_ERRORS.STORE_FULL, { where: "disk" }, { cause: error }) : error;
     }
   }
 
-  async get(
-    cid: Cid,
-    options: { range?: ByteRange; signal?: AbortSignal } = {},
-  ): Promise<AsyncIterable<Uint8Array>> {
+  async get(cid: Cid, options: { range?: ByteRange; signal?: AbortSignal } = {}): Promise<AsyncIterable<Uint8Array>> {
     const object = await this.stat(cid);
     if (!object) throw new AppError(CYXCLOUD_ERRORS.OBJECT_NOT_FOUND, { cid });
     const { start, end } = checkedRange(options.range, object.sizeBytes);

@@ -29,10 +29,7 @@ export class MemoryObjectStore implements ObjectStore {
     return stored;
   }
 
-  async get(
-    cid: Cid,
-    options: { range?: ByteRange; signal?: AbortSignal } = {},
-  ): Promise<AsyncIterable<Uint8Array>> {
+  async get(cid: Cid, options: { range?: ByteRange; signal?: AbortSignal } = {}): Promise<AsyncIterable<Uint8Array>> {
     const object = this.#objects.get(cid);
     if (!object) throw new AppError(CYXCLOUD_ERRORS.OBJECT_NOT_FOUND, { cid });
     const { start, end } = checkedRange(options.range, object.byteLength);
@@ -50,15 +47,11 @@ export class MemoryObjectStore implements ObjectStore {
   }
 
   /** Keeps a copy of what passes: the giver may use its buffer again. */
-  async *#collected(
-    bytes: AsyncIterable<Uint8Array>,
-    pieces: Uint8Array[],
-  ): AsyncGenerator<Uint8Array> {
+  async *#collected(bytes: AsyncIterable<Uint8Array>, pieces: Uint8Array[]): AsyncGenerator<Uint8Array> {
     let total = this.#usedBytes;
     for await (const piece of bytes) {
       total += piece.byteLength;
-      if (total > this.#capacityBytes)
-        throw new AppError(CYXCLOUD_ERRORS.STORE_FULL, { where: "memory" });
+      if (total > this.#capacityBytes) throw new AppError(CYXCLOUD_ERRORS.STORE_FULL, { where: "memory" });
       const copy = new Uint8Array(piece);
       pieces.push(copy);
       yield copy;
@@ -66,10 +59,7 @@ export class MemoryObjectStore implements ObjectStore {
   }
 }
 
-async function* piecesOf(
-  bytes: Uint8Array,
-  signal: AbortSignal | undefined,
-): AsyncGenerator<Uint8Array> {
+async function* piecesOf(bytes: Uint8Array, signal: AbortSignal | undefined): AsyncGenerator<Uint8Array> {
   for (let at = 0; at < bytes.byteLength; at += READ_PIECE_BYTES) {
     signal?.throwIfAborted();
     yield bytes.slice(at, at + READ_PIECE_BYTES);

@@ -13,11 +13,7 @@ function text(content: string): Uint8Array {
   return new TextEncoder().encode(content);
 }
 
-async function read(
-  store: ObjectStore,
-  cid: Cid,
-  range?: { start: number; end: number },
-): Promise<Uint8Array> {
+async function read(store: ObjectStore, cid: Cid, range?: { start: number; end: number }): Promise<Uint8Array> {
   return Buffer.concat(await Array.fromAsync(await store.get(cid, range ? { range } : {})));
 }
 
@@ -46,12 +42,7 @@ export function objectStoreContract(name: string, setup: () => Promise<ObjectSto
       expect(stored.cid).toMatch(/^bafybei/);
       expect(Buffer.compare(await read(store, stored.cid), bytes)).toBe(0);
       const range = { start: 1_048_570, end: 1_400_001 };
-      expect(
-        Buffer.compare(
-          await read(store, stored.cid, range),
-          bytes.subarray(range.start, range.end),
-        ),
-      ).toBe(0);
+      expect(Buffer.compare(await read(store, stored.cid, range), bytes.subarray(range.start, range.end))).toBe(0);
       expect((await read(store, stored.cid, { start: 5, end: 5 })).byteLength).toBe(0);
     });
 
@@ -89,9 +80,7 @@ export function objectStoreContract(name: string, setup: () => Promise<ObjectSto
         code: "cyxcloud/object-too-large",
         context: { maxBytes: 10 },
       });
-      expect(
-        await store.stat(parseCid("bafkreifzjut3te2nhyekklss27nh3k72ysco7y32koao5eei66wof36n5e")),
-      ).toBeUndefined();
+      expect(await store.stat(parseCid("bafkreifzjut3te2nhyekklss27nh3k72ysco7y32koao5eei66wof36n5e"))).toBeUndefined();
     });
 
     test("a stream that fails or is aborted keeps nothing and passes its reason on", async () => {

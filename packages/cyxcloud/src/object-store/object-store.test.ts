@@ -21,9 +21,7 @@ objectStoreContract("file", async () => FileObjectStore.open(await temporaryFold
 
 test("a file store opened again has what was put, and what a crash left half-written is gone", async () => {
   const folder = await temporaryFolder();
-  const { cid } = await (
-    await FileObjectStore.open(folder)
-  ).put(once(Buffer.from("kept")), { maxBytes: 10 });
+  const { cid } = await (await FileObjectStore.open(folder)).put(once(Buffer.from("kept")), { maxBytes: 10 });
   await writeFile(join(folder, "incoming", "7"), "half");
   const again = await FileObjectStore.open(folder);
   expect(await again.stat(cid)).toEqual({ cid, sizeBytes: 4 });
@@ -33,9 +31,7 @@ test("a file store opened again has what was put, and what a crash left half-wri
 test("a refused put leaves no file behind", async () => {
   const folder = await temporaryFolder();
   const store = await FileObjectStore.open(folder);
-  await expect(store.put(once(Buffer.from("too long")), { maxBytes: 3 })).rejects.toThrow(
-    "larger than the 3 bytes",
-  );
+  await expect(store.put(once(Buffer.from("too long")), { maxBytes: 3 })).rejects.toThrow("larger than the 3 bytes");
   expect(await readdir(join(folder, "incoming"))).toEqual([]);
   expect(await readdir(join(folder, "objects"))).toEqual([]);
 });

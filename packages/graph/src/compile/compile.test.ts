@@ -38,7 +38,7 @@ test("a compiled model says what a driver feeds and reads", () => {
   expect(model).toMatchObject({ batchSize: 4, sampleShape: SAMPLE, outputShape: [3], task: "classify" });
   expect(model.defaultLearningRate).toBe(0.001);
   expect(model.train).toMatchObject({ stepsPerRun: 5, scalarNames: ["adam_rate", "adam_epsilon"] });
-  expect(model.train.dropout).toEqual([{ name: "dropout.drop", lane: 4, shape: [4, 4, 4], rate: 0.25 }]);
+  expect(model.train.dropout).toEqual([{ name: "drop.mask", lane: 4, shape: [4, 4, 4], rate: 0.25 }]);
   expect(model.state.filter(({ role }) => role !== "optimizer").map(({ name, shape }) => [name, shape])).toEqual([
     ["conv.weight", [4, 2, 3, 3]],
     ["conv.bias", [4]],
@@ -66,7 +66,7 @@ test("K steps in one run are K runs of one step, bit for bit", async () => {
   const xs = randomFloats(steps * size, 1);
   const ys = Float32Array.from({ length: steps * 4 }, (_, index) => index % 3);
   const mask = randomFloats(steps * 4 * 64, 2).map((value) => (value < -0.5 ? 0 : 4 / 3));
-  const masks = (part: Float32Array): Tensors => new Map([["dropout.drop", part]]);
+  const masks = (part: Float32Array): Tensors => new Map([["drop.mask", part]]);
   const whole = await trainOnce(loop, randomState(loop), { xs, ys, masks: masks(mask) });
 
   let state = randomState(single);
@@ -104,7 +104,7 @@ test("training learns: the loss falls, and `correct` counts the whole batch in t
 test("a regression has no `correct`, and its labels have the answer's shape", async () => {
   const model = setup(1, { ...CNN, loss: "MSELoss" });
   expect(model.task).toBe("regress");
-  const mask = new Map([["dropout.drop", new Float32Array(256).fill(1)]]);
+  const mask = new Map([["drop.mask", new Float32Array(256).fill(1)]]);
   const xs = randomFloats(4 * sizeOf(SAMPLE), 1);
   const result = await trainOnce(model, randomState(model), { xs, ys: randomFloats(12, 2), masks: mask });
   expect(result.correct).toBeUndefined();

@@ -6,7 +6,12 @@
  */
 import type { Initializer, Shape } from "../layer/layer-definition.ts";
 
-/** A tensor that the driver carries from step to step: fed as `name`, read back as `name + "'"`. */
+/**
+ * A tensor that the driver carries from step to step: fed as `name`, read back as `name + "'"`.
+ *
+ * Names: `<node id>.weight`, `.bias`, `.running_mean`, `.running_var`, and of the optimizer `<weight's name>.momentum_buffer`
+ * (SGD) or `.adam_m` and `.adam_v`, which are PyTorch's exp_avg/(1 − β₁) and exp_avg_sq/(1 − β₂).
+ */
 export interface StateTensor {
   readonly name: string;
   readonly shape: Shape;
@@ -14,10 +19,10 @@ export interface StateTensor {
   readonly init: Initializer;
 }
 
-/** A float32 input [K, batch, ...shape] that holds 0 with probability `rate` and 1/(1−rate) otherwise. */
+/** A float32 input `<node id>.mask` [K, batch, ...shape] that holds 0 with probability `rate` and 1/(1−rate) otherwise. */
 export interface DropoutInput {
   readonly name: string;
-  /** Position of the layer in the graph: the Philox lane of its masks. */
+  /** Position of the layer in the graph's list of nodes, from 0: the Philox lane of its masks. */
   readonly lane: number;
   readonly shape: Shape;
   readonly rate: number;
@@ -37,7 +42,10 @@ export interface TrainProgram {
   readonly dropout: readonly DropoutInput[];
 }
 
-/** Inputs: `x` f32 [batch, ...sample], weights and statistics. Output: `y` f32 [batch, ...output]. */
+/**
+ * Inputs: `x` f32 [batch, ...sample] with any batch, weights and statistics. Output: `y` f32 [batch, ...output]. Holds no
+ * vendor operator.
+ */
 export interface PredictProgram {
   readonly onnx: Uint8Array;
 }
@@ -55,7 +63,11 @@ export interface CompiledModel {
   /** The optimizer's per-step scalars for step t (from 1), by `scalarNames`. */
   scalarsAt(step: number, learningRate: number): readonly number[];
   readonly defaultLearningRate: number;
-  /** The user's own file: forward graph with a free batch axis, weights inside, no vendor operators. */
+  /**
+   * The user's own file: forward graph with a free batch axis, weights inside, no vendor operators. Input `input`
+   * [batch, ...sample], output `output` [batch, ...answer]. `weights` holds every weight and statistic by name.
+   * @throws AppError `graph/weight-not-found`, `graph/weight-size-mismatch`.
+   */
   exportOnnx(weights: ReadonlyMap<string, Float32Array>): Uint8Array;
 }
 

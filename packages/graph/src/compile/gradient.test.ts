@@ -151,9 +151,7 @@ function setup(given: Case): Prepared {
   const state = randomState(model);
   const weights = new Map([...state].map(([name, values]) => [name, Float64Array.from(values)]));
   const tensor = { shape: [batch, ...sample], data: Float64Array.from(x) };
-  const maskOf = new Map(
-    [...masks].map(([name, values]) => [name.slice("dropout.".length), Float64Array.from(values)]),
-  );
+  const maskOf = new Map([...masks].map(([name, values]) => [name.replace(".mask", ""), Float64Array.from(values)]));
   const reference: Prepared["reference"] = (mode, at) =>
     forward({ graph, mode, x: tensor, weights: at, masks: maskOf });
   return { model, x, labels, masks, state, reference, weights };

@@ -11,7 +11,7 @@ import type { LayerType } from "../model/layer-type.ts";
 import type { Emitter, Value } from "../onnx/emitter.ts";
 import { binary, scale, unary } from "../onnx/plain.ts";
 
-export interface WeightUpdate {
+interface WeightUpdate {
   readonly weight: Value;
   readonly gradient: Value;
   /** The optimizer's own tensors of this weight, in the order of `slots`. */

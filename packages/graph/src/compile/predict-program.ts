@@ -4,7 +4,7 @@
  * Both leave the batch axis free, so that an incomplete last batch needs no second program, and both hold nothing but
  * ONNX's own operators: other tools read the exported file.
  */
-import { AppError, defined } from "@cyxwiz/primitives";
+import { AppError, assert, AssertionError, defined } from "@cyxwiz/primitives";
 import type { Shape } from "../layer/layer-definition.ts";
 import { Emitter } from "../onnx/emitter.ts";
 import { encodeModel } from "../onnx/model-proto.ts";
@@ -64,9 +64,10 @@ function forwardGraph(source: PredictSource, names: ForwardNames) {
     mode: "infer",
     input,
     parameter: (name) => defined(parameterOf.get(name), name),
-    // Layers ask for these only while training.
-    updateStatistic: () => undefined,
-    dropoutMask: () => input,
+    updateStatistic: (name) => assert(false, `${name} moves only while training`),
+    dropoutMask: ({ node }) => {
+      throw new AssertionError(`${node.id} drops values only while training`);
+    },
   });
   const freeBatch = { name: names.input, type: input.type, shape: ["batch", ...source.sampleShape] };
   return emit.finish({

@@ -98,7 +98,7 @@ function buildStep(source: TrainSource): Step {
     parameter: (name) => defined(before.get(name), `the state tensor ${name}`),
     updateStatistic: (name, value) => after.set(name, value),
     dropoutMask(layer, shape, rate) {
-      const name = `dropout.${layer.node.id}`;
+      const name = `${layer.node.id}.mask`;
       dropout.push({ name, lane: layer.lane, shape, rate });
       return perStep(name, [batchSize, ...shape]);
     },

@@ -116,7 +116,7 @@ export interface LayerDefinition {
   parameters(nodeId: string, inputs: readonly Shape[], params: Params): readonly ParameterSpec[];
   cost(inputs: readonly Shape[], output: Shape, params: Params): LayerCost;
   /**
-   * Emits the layer; values carry the batch axis first. The emitter's operations know their own gradients, so one
+   * Emits the layer; values carry the batch axis first. The operations of `onnx/` record their own gradients, so one
    * lowering serves both directions. Absent for data, loss and optimizer nodes, which `compile/` handles.
    */
   lower?(inputs: readonly Value[], context: LoweringContext): Value;

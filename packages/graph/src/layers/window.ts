@@ -18,8 +18,15 @@ export interface Window {
   readonly outWidth: number;
 }
 
+export interface WindowOptions {
+  readonly kernel: number;
+  readonly stride: number;
+  /** "same", "valid", or zeros on each side. */
+  readonly padding: ParamValue;
+}
+
 /** Zeros before and after one axis. */
-function padding(extent: number, kernel: number, stride: number, padding: ParamValue): readonly [number, number] {
+function zerosAround(extent: number, { kernel, stride, padding }: WindowOptions): readonly [number, number] {
   if (padding === "valid") return [0, 0];
   if (padding === "same") {
     const total = Math.max((Math.ceil(extent / stride) - 1) * stride + kernel - extent, 0);
@@ -34,15 +41,12 @@ function padding(extent: number, kernel: number, stride: number, padding: ParamV
  *
  * Pure.
  */
-export function slideWindow(
-  input: Shape,
-  options: { readonly kernel: number; readonly stride: number; readonly padding: ParamValue },
-): Window {
+export function slideWindow(input: Shape, options: WindowOptions): Window {
   const { kernel, stride } = options;
   const height = extentAt(input, 1);
   const width = extentAt(input, 2);
-  const [top, bottom] = padding(height, kernel, stride, options.padding);
-  const [left, right] = padding(width, kernel, stride, options.padding);
+  const [top, bottom] = zerosAround(height, options);
+  const [left, right] = zerosAround(width, options);
   return {
     kernel,
     stride,

@@ -140,10 +140,7 @@ export class Emitter {
       else copies.push({ op: "Identity", inputs: [value.name], outputs: [info.name], attributes: {} });
     }
     const rename = (name: string): string => renamed.get(name) ?? name;
-    const nodes = [...this.#nodes, ...copies].map((node): NodeProto => {
-      const names = { inputs: node.inputs.map(rename), outputs: node.outputs.map(rename) };
-      return Object.assign({}, node, names);
-    });
+    const nodes = [...this.#nodes, ...copies].map((node) => renameValues(node, rename));
     const outputs = options.outputs.map(({ info }) => info);
     const needed = keepNeeded(nodes, [...this.#initializers, ...(options.weights ?? [])], outputs);
     return { name: options.name, inputs: options.inputs, outputs, ...needed };
@@ -166,4 +163,8 @@ export class Emitter {
   #fresh(kind: string): string {
     return `${this.#prefix}${kind}_${this.#count++}`;
   }
+}
+
+function renameValues(node: NodeProto, rename: (name: string) => string): NodeProto {
+  return { ...node, inputs: node.inputs.map(rename), outputs: node.outputs.map(rename) };
 }

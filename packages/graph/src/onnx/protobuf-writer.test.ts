@@ -30,7 +30,7 @@ test("a nested message carries its length before its fields", () => {
       outer.message(2, (inner) => inner.string(1, "ab"));
     }),
   );
-  expect(hex).toBe("1a09" + "089601" + "1204" + "0a026162");
+  expect(hex).toBe("1a0908960112040a026162");
 });
 
 test.each(["plain", "Größe", "畳み込み", "🧠 net", "half \ud83e of a pair"])("%j is written as UTF-8", (text) => {

@@ -1,0 +1,188 @@
+/**
+ * NodeService.StreamTasks: a node says hello and what it still runs; the server sends assignments and answers every
+ * report with its verdict. The node's key must be that of the node that it says it is.
+ */
+import { AppError, errorMessage, isAppError, parseAssignmentId, parseNodeId, type NodeId } from "@cyxwiz/primitives";
+import type { Clock, Logger } from "@cyxwiz/platform";
+import { Blame, type Artifact, type NodeService, type NodeTaskMessage, type TaskStreamHello } from "@cyxwiz/protocol";
+import type { RpcContext, ServiceHandlers } from "@cyxwiz/protocol/server";
+import type { Principal } from "../accounts/principal.ts";
+import type { HeartbeatService } from "../machines/heartbeat-service.ts";
+import type { NodeOwners } from "../machines/node-owners.ts";
+import { ASSIGNMENT_ERRORS } from "./assignment-errors.ts";
+import type { AssignmentService } from "./assignment-service.ts";
+import type { ReportedArtifact } from "./artifact.ts";
+import type { AttemptEnd } from "./attempt-end.ts";
+import { LEASE_MS, MAX_RESENDS } from "./limits.ts";
+import type { AssignmentClaim, LiveAssignments } from "./live-assignments.ts";
+import { taskMessage } from "./task-message.ts";
+import type { TaskStream, TaskStreams } from "./task-streams.ts";
+import type { Database } from "../database/open-database.ts";
+
+export interface StreamTasksOptions {
+  readonly db: Database;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly streams: TaskStreams;
+  readonly live: LiveAssignments;
+  readonly assignments: AssignmentService;
+  readonly attempts: AttemptEnd;
+  readonly owners: NodeOwners;
+  readonly heartbeats: HeartbeatService;
+  readonly principalOf: (context: RpcContext) => Principal;
+  /** A node is reachable now. */
+  readonly wakeScheduler: () => void;
+}
+
+type StreamTasks = NonNullable<ServiceHandlers<typeof NodeService>["streamTasks"]>;
+type Report = Exclude<NodeTaskMessage["message"], { case: "hello" } | { case: undefined }>;
+
+export function createStreamTasks(options: StreamTasksOptions): StreamTasks {
+  return async function* streamTasks(requests, context) {
+    const reports = requests[Symbol.asyncIterator]();
+    const hello = await readHello(reports);
+    const nodeId = parseNodeId(hello.nodeId);
+    await options.owners.requireSpeakerFor(nodeId, options.principalOf(context));
+    await options.heartbeats.beat(nodeId, "grpc", []);
+    const stream = options.streams.open(nodeId);
+    const end = (): void => options.streams.closed(stream);
+    context.signal.addEventListener("abort", end, { once: true });
+    try {
+      const serverTime = BigInt(options.clock.now());
+      stream.send({ case: "welcome", value: { leaseSeconds: LEASE_MS / 1000, serverTime } });
+      await reconcile(options, stream, hello);
+      void readReports(options, stream, reports);
+      options.wakeScheduler();
+      yield* stream.messages;
+    } finally {
+      context.signal.removeEventListener("abort", end);
+      end();
+    }
+  };
+}
+
+async function readHello(reports: AsyncIterator<NodeTaskMessage>): Promise<TaskStreamHello> {
+  const first = await reports.next();
+  if (first.done) throw new AppError(ASSIGNMENT_ERRORS.HELLO_MISSING, { got: "nothing" });
+  const { message } = first.value;
+  if (message.case !== "hello") throw new AppError(ASSIGNMENT_ERRORS.HELLO_MISSING, { got: message.case ?? "empty" });
+  return message.value;
+}
+
+/**
+ * Brings both sides to what the database says: work that the node should not do is called off, leases of what it does
+ * are extended, and what it lost (it was started again) is handed to it again from the last checkpoint.
+ */
+async function reconcile(options: StreamTasksOptions, stream: TaskStream, hello: TaskStreamHello): Promise<void> {
+  const { db, live, attempts } = options;
+  const owned = await live.ofNode(stream.nodeId);
+  for (const running of hello.running) {
+    const match = owned.find((one) => one.assignmentId === running.assignmentId);
+    if (match?.fencingToken === running.fencingToken) {
+      live.extend(match.assignmentId);
+      continue;
+    }
+    const { assignmentId, fencingToken } = running;
+    const reason = "this attempt is over: drop it";
+    stream.send({ case: "cancel", value: { assignmentId, fencingToken, reason, keepModel: false } });
+  }
+  for (const lost of owned) {
+    if (hello.running.some((running) => running.assignmentId === lost.assignmentId)) continue;
+    lost.resends++;
+    if (lost.resends > MAX_RESENDS) await attempts.abandoned(lost);
+    else stream.send(await taskMessage(db, lost.assignmentId));
+  }
+}
+
+/** Takes reports until the node stops sending, then ends the stream. One report at a time, in their order. */
+async function readReports(
+  options: StreamTasksOptions,
+  stream: TaskStream,
+  reports: AsyncIterator<NodeTaskMessage>,
+): Promise<void> {
+  try {
+    for (let next = await reports.next(); !next.done; next = await reports.next()) {
+      const { message, sequence } = next.value;
+      if (message.case === undefined || message.case === "hello") continue;
+      await options.heartbeats.beat(stream.nodeId, "grpc", []);
+      stream.send({ case: "answer", value: { sequence, ...(await answer(options, stream.nodeId, message)) } });
+    }
+  } catch (error) {
+    options.logger.info("a task stream broke", { nodeId: stream.nodeId, error: errorMessage(error) });
+  } finally {
+    options.streams.closed(stream);
+  }
+}
+
+interface Verdict {
+  readonly accepted: boolean;
+  readonly code: string;
+  readonly message: string;
+}
+
+/** A refusal is data. A failure of the server's own ends the stream: the node reports again on its next one. */
+async function answer(options: StreamTasksOptions, nodeId: NodeId, report: Report): Promise<Verdict> {
+  try {
+    await take(options, nodeId, report);
+    return { accepted: true, code: "", message: "" };
+  } catch (error) {
+    if (!isAppError(error) || error.rpc === "internal" || error.retry === "backoff") throw error;
+    return { accepted: false, code: error.code, message: error.message };
+  }
+}
+
+async function take(options: StreamTasksOptions, nodeId: NodeId, report: Report): Promise<void> {
+  const { assignments, attempts, live } = options;
+  const claim: AssignmentClaim = {
+    nodeId,
+    assignmentId: parseAssignmentId(report.value.assignmentId),
+    fencingToken: report.value.fencingToken,
+  };
+  switch (report.case) {
+    case "accepted":
+      return assignments.accepted(claim);
+    case "declined":
+      return attempts.declined(claim, report.value);
+    case "progress":
+      return assignments.progressed(claim, progressOf(report.value));
+    case "checkpoint":
+      return assignments.checkpointStored(claim, report.value);
+    case "result":
+      return attempts.delivered(claim, {
+        ...report.value,
+        onnx: artifactOf(report.value.onnx),
+        weights: artifactOf(report.value.weights),
+      });
+    case "failed":
+      return attempts.failed(claim, { ...report.value, blame: blameOf(report.value.blame) });
+    case "cancelled":
+      return attempts.cancelled(await live.require(claim), {
+        onnx: artifactOf(report.value.onnx),
+        weights: artifactOf(report.value.weights),
+      });
+  }
+}
+
+type WireProgress = Extract<Report, { case: "progress" }>["value"];
+
+function progressOf(report: WireProgress): Parameters<AssignmentService["progressed"]>[1] {
+  return {
+    step: Number(report.step),
+    epoch: report.epoch,
+    loss: report.loss,
+    accuracy: report.accuracy ?? null,
+    testAccuracy: report.testAccuracy ?? null,
+    samplesPerSecond: report.samplesPerSecond,
+    secondsLeft: report.secondsLeft,
+  };
+}
+
+function artifactOf(artifact: Artifact | undefined): ReportedArtifact | undefined {
+  return artifact && { cid: artifact.cid, sha256: artifact.sha256, sizeBytes: artifact.sizeBytes };
+}
+
+/** A node that cannot tell whose fault it is, is taken to be at fault itself: only then is nobody charged. */
+function blameOf(blame: Blame): "job" | "node" | "server" {
+  if (blame === Blame.JOB) return "job";
+  return blame === Blame.SERVER ? "server" : "node";
+}

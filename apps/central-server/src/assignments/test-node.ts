@@ -1,0 +1,141 @@
+/** A Server Node for tests: it speaks StreamTasks through the handler, without a network and without training. */
+import { createHash } from "node:crypto";
+import { BoundedQueue } from "@cyxwiz/platform";
+import type { TestMachine, TestMarket } from "./test-market.ts";
+
+interface Running {
+  readonly assignmentId: string;
+  readonly jobId: string;
+  readonly fencingToken: bigint;
+  readonly step: bigint;
+}
+
+interface Received {
+  readonly case: string;
+  readonly value: any;
+}
+
+export interface Task {
+  readonly assignmentId: string;
+  readonly jobId: string;
+  readonly fencingToken: bigint;
+  readonly totalSteps: bigint;
+  readonly resume?: { readonly step: bigint; readonly cid: string };
+  readonly [field: string]: unknown;
+}
+
+export class TestNode {
+  readonly machine: TestMachine;
+  readonly running: readonly Running[];
+  readonly #market: TestMarket;
+  readonly #requests = new BoundedQueue<object>(1_000);
+  readonly #received: Received[] = [];
+  readonly #abort = new AbortController();
+  readonly #reading: Promise<void>;
+  #arrived = Promise.withResolvers<void>();
+  #sequence = 0n;
+  #uploads = 0;
+  /** Why the stream ended, once it has. */
+  ended: unknown = "open";
+
+  constructor(market: TestMarket, machine: TestMachine, running: readonly Running[]) {
+    this.#market = market;
+    this.machine = machine;
+    this.running = running;
+    const hello = { nodeId: machine.nodeId, build: "test-1", lowerings: [], hardwareClass: "test-cpu", running };
+    this.#requests.push({ sequence: 0n, message: { case: "hello", value: hello } });
+    this.#reading = this.#read();
+  }
+
+  /** The next message of a kind; those of other kinds stay. */
+  async receive(kind: string): Promise<any> {
+    for (;;) {
+      const index = this.#received.findIndex((message) => message.case === kind);
+      if (index >= 0) return this.#received.splice(index, 1)[0]?.value;
+      if (this.ended !== "open") throw new Error(`the stream ended (${String(this.ended)}) before ${kind}`);
+      await this.#arrived.promise;
+    }
+  }
+
+  has(kind: string): boolean {
+    return this.#received.some((message) => message.case === kind);
+  }
+
+  async task(): Promise<Task> {
+    return this.receive("assignment");
+  }
+
+  /** Sends a report and returns the server's verdict. */
+  async report(kind: string, value: object): Promise<{ accepted: boolean; code: string; message: string }> {
+    this.#sequence += 1n;
+    this.#requests.push({ sequence: this.#sequence, message: { case: kind, value } });
+    return this.receive("answer");
+  }
+
+  async accept(task: Task): Promise<{ accepted: boolean; code: string }> {
+    return this.report("accepted", idOf(task));
+  }
+
+  async progress(task: Task, step: bigint, loss = 1): Promise<{ accepted: boolean; code: string }> {
+    return this.report("progress", { ...idOf(task), step, epoch: 1, loss, samplesPerSecond: 100, secondsLeft: 5 });
+  }
+
+  /** Uploads a state and commits it. */
+  async checkpoint(task: Task, step: bigint): Promise<{ accepted: boolean; code: string }> {
+    return this.report("checkpoint", { ...idOf(task), step, ...(await this.artifact(`state at ${step}`)) });
+  }
+
+  async result(task: Task): Promise<{ accepted: boolean; code: string }> {
+    return this.report("result", {
+      ...idOf(task),
+      step: task.totalSteps,
+      metrics: { loss: 0.1, accuracy: 0.9 },
+      onnx: await this.artifact("an ONNX model"),
+      weights: await this.artifact("weights"),
+      seconds: 3,
+      lowering: String(task["lowering"]),
+      build: "test-1",
+      hardwareClass: "test-cpu",
+    });
+  }
+
+  async artifact(text: string): Promise<{ cid: string; sha256: string; sizeBytes: bigint }> {
+    const bytes = `${text} of ${this.machine.nodeId} ${this.#uploads++}`;
+    const { cid, sizeBytes } = await this.#market.upload(this.machine.apiKey, bytes);
+    return { cid, sha256: createHash("sha256").update(bytes).digest("hex"), sizeBytes: BigInt(sizeBytes) };
+  }
+
+  /** The connection is gone; the node keeps whatever it was doing. */
+  async close(): Promise<void> {
+    this.#requests.close();
+    this.#abort.abort();
+    await this.#reading;
+  }
+
+  async #read(): Promise<void> {
+    try {
+      const context = await this.#market.rpcContext(
+        "cyxwiz.protocol.NodeService/StreamTasks",
+        this.machine.apiKey,
+        this.#abort.signal,
+      );
+      for await (const { message } of this.#market.handler("NodeService", "streamTasks")(this.#requests, context)) {
+        this.#received.push(message);
+        this.#notify();
+      }
+      this.ended = "closed";
+    } catch (error) {
+      this.ended = error;
+    }
+    this.#notify();
+  }
+
+  #notify(): void {
+    this.#arrived.resolve();
+    this.#arrived = Promise.withResolvers<void>();
+  }
+}
+
+export function idOf(task: Task): { assignmentId: string; fencingToken: bigint } {
+  return { assignmentId: task.assignmentId, fencingToken: task.fencingToken };
+}

@@ -1,0 +1,168 @@
+/** REST of jobs: the caller's own. Another user's job does not exist for them. */
+import { AppError, parseCid, parseJobId, parseQuoteId } from "@cyxwiz/primitives";
+import type { ObjectStore } from "@cyxwiz/cyxcloud";
+import {
+  cancelJobRequestSchema,
+  jobListSchema,
+  jobSchema,
+  lossCurveSchema,
+  submitJobRequestSchema,
+} from "@cyxwiz/protocol/rest";
+import { z } from "zod";
+import type { Database } from "../database/open-database.ts";
+import { sendObject } from "../objects/send-object.ts";
+import { userOf, type AuthenticatedHooks } from "../rest/authenticated.ts";
+import type { RestApp } from "../rest/rest-app.ts";
+import { readJobCursor, writeJobCursor } from "./job-cursor.ts";
+import { JOB_ERRORS } from "./job-errors.ts";
+import { findJob } from "./job-query.ts";
+import type { JobReader } from "./job-reader.ts";
+import type { JobService } from "./job-service.ts";
+import { DEFAULT_JOBS_PAGE, MAX_JOBS_PAGE } from "./limits.ts";
+import type { JobResultRecord } from "./settlement-service.ts";
+
+export interface JobRouteOptions {
+  readonly db: Database;
+  readonly hooks: AuthenticatedHooks;
+  readonly store: ObjectStore;
+  readonly jobs: JobService;
+  readonly reader: JobReader;
+}
+
+const jobParams = z.object({ id: z.string() });
+const pageQuery = z.object({
+  limit: z.coerce.number().int().min(1).max(MAX_JOBS_PAGE).default(DEFAULT_JOBS_PAGE),
+  cursor: z.string().max(200).optional(),
+});
+
+export function registerJobRoutes(app: RestApp, options: JobRouteOptions): void {
+  registerCommandRoutes(app, options);
+  registerReadRoutes(app, options);
+  registerResultRoutes(app, options);
+}
+
+function registerCommandRoutes(app: RestApp, { hooks, jobs, reader }: JobRouteOptions): void {
+  app.post(
+    "/api/jobs",
+    {
+      onRequest: hooks.requireUser,
+      schema: {
+        tags: ["jobs"],
+        summary: "Submit a job under a quote: locks its amount and queues it",
+        body: submitJobRequestSchema,
+        response: { 200: jobSchema },
+      },
+    },
+    async (request) => {
+      const { userId } = userOf(request);
+      const { quote_id, job_id } = request.body;
+      const jobId = job_id === undefined ? undefined : parseJobId(job_id);
+      return reader.one(await jobs.submit({ userId, quoteId: parseQuoteId(quote_id), jobId }), userId);
+    },
+  );
+  app.post(
+    "/api/jobs/:id/cancel",
+    {
+      onRequest: hooks.requireUser,
+      schema: {
+        tags: ["jobs"],
+        summary: "Stop a job; committed steps are paid, the rest is refunded",
+        params: jobParams,
+        body: cancelJobRequestSchema,
+        response: { 200: jobSchema },
+      },
+    },
+    async (request) => {
+      const { userId } = userOf(request);
+      const jobId = parseJobId(request.params.id);
+      await jobs.cancel({ userId, jobId, reason: request.body.reason, keepModel: request.body.keep_model });
+      return reader.one(jobId, userId);
+    },
+  );
+}
+
+function registerReadRoutes(app: RestApp, { hooks, reader }: JobRouteOptions): void {
+  app.get(
+    "/api/jobs",
+    {
+      onRequest: hooks.requireUser,
+      schema: {
+        tags: ["jobs"],
+        summary: "Your jobs, newest first",
+        querystring: pageQuery,
+        response: { 200: jobListSchema },
+      },
+    },
+    async (request) => {
+      const { limit, cursor } = request.query;
+      const before = cursor === undefined ? undefined : readJobCursor(cursor);
+      const page = await reader.page(userOf(request).userId, { limit: limit + 1, before });
+      const last = page.length > limit ? page[limit - 1]?.record.job : undefined;
+      return {
+        jobs: page.slice(0, limit).map(({ shown }) => shown),
+        next_cursor: last ? writeJobCursor({ createdAt: last.created_at, id: last.id }) : null,
+      };
+    },
+  );
+  app.get(
+    "/api/jobs/:id",
+    {
+      onRequest: hooks.requireUser,
+      schema: {
+        tags: ["jobs"],
+        summary: "One of your jobs, with its history",
+        params: jobParams,
+        response: { 200: jobSchema },
+      },
+    },
+    async (request) => reader.one(parseJobId(request.params.id), userOf(request).userId),
+  );
+}
+
+function registerResultRoutes(app: RestApp, { db, hooks, store }: JobRouteOptions): void {
+  app.get(
+    "/api/jobs/:id/losses",
+    {
+      onRequest: hooks.requireUser,
+      schema: {
+        tags: ["jobs"],
+        summary: "The loss curve",
+        params: jobParams,
+        response: { 200: lossCurveSchema },
+      },
+    },
+    async (request) => {
+      const { job } = await findJob(db, parseJobId(request.params.id), userOf(request).userId);
+      const points = await db
+        .selectFrom("loss_points")
+        .select(["step", "loss", "accuracy", "test_accuracy"])
+        .where("job_id", "=", job.id)
+        .orderBy("step")
+        .execute();
+      // JSON has no NaN: where the loss diverged, the curve ends.
+      const finite = points.filter((point) => Number.isFinite(point.loss));
+      return { points: finite.map((point) => ({ ...point, step: Number(point.step) })) };
+    },
+  );
+  app.route({
+    method: ["GET", "HEAD"],
+    url: "/api/jobs/:id/model",
+    onRequest: hooks.requireUser,
+    schema: {
+      tags: ["jobs"],
+      summary: "The trained model",
+      params: jobParams,
+      querystring: z.object({ format: z.enum(["onnx", "safetensors"]).default("onnx") }),
+    },
+    handler: async (request, reply) => {
+      const { format } = request.query;
+      const { job } = await findJob(db, parseJobId(request.params.id), userOf(request).userId);
+      const result = job.result as JobResultRecord | null;
+      const artifact = format === "onnx" ? result?.onnx : result?.weights;
+      const object = artifact && (await store.stat(parseCid(artifact.cid)));
+      if (!object) throw new AppError(JOB_ERRORS.MODEL_NOT_FOUND, { jobId: job.id, format, state: job.state });
+      const fileName = `${job.name || "model"}.${format}`;
+      return sendObject(store, { request, reply }, { object, contentType: "application/octet-stream", fileName });
+    },
+  });
+}

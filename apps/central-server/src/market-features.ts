@@ -1,0 +1,247 @@
+/**
+ * The market, wired: machines, objects, quotes, jobs, scheduler and assignments, made once from the server's context.
+ *
+ * Nothing here decides anything; it says who gets what, and starts and stops the background work.
+ */
+import { createHash, createPublicKey } from "node:crypto";
+import { join } from "node:path";
+import type { AssignmentId, JobId, NodeId } from "@cyxwiz/primitives";
+import { FileObjectStore, type ObjectStore } from "@cyxwiz/cyxcloud";
+import { JobService as JobServiceDescription, JobStatusService, NodeDiscoveryService, NodeService } from "@cyxwiz/protocol";
+import { implement, type ServiceImplementation } from "@cyxwiz/protocol/server";
+import { callerOf, callingUser } from "./accounts/rpc-authentication.ts";
+import { AssignmentService } from "./assignments/assignment-service.ts";
+import { AttemptEnd } from "./assignments/attempt-end.ts";
+import { handOut } from "./assignments/hand-out.ts";
+import { LiveAssignments } from "./assignments/live-assignments.ts";
+import { createJobStatusHandlers, createNodeReportHandlers } from "./assignments/report-handlers.ts";
+import { createStreamTasks } from "./assignments/stream-tasks.ts";
+import { TaskStreams } from "./assignments/task-streams.ts";
+import { createJobHandlers } from "./jobs/job-handlers.ts";
+import { JobReader } from "./jobs/job-reader.ts";
+import { registerJobRoutes } from "./jobs/job-routes.ts";
+import { JobService } from "./jobs/job-service.ts";
+import { JobSignals } from "./jobs/job-signals.ts";
+import { PROGRESS_FLUSH_MS } from "./jobs/limits.ts";
+import { LiveProgress } from "./jobs/live-progress.ts";
+import { SettlementService } from "./jobs/settlement-service.ts";
+import { HeartbeatService } from "./machines/heartbeat-service.ts";
+import { createDiscoveryHandlers, createMachineHandlers } from "./machines/machine-handlers.ts";
+import { registerMachineRoutes } from "./machines/machine-routes.ts";
+import { NodeDirectory } from "./machines/node-directory.ts";
+import { NodeOwners } from "./machines/node-owners.ts";
+import { Presence } from "./machines/presence.ts";
+import { RegistrationService } from "./machines/registration-service.ts";
+import { UserDevicesQuery } from "./machines/user-devices.ts";
+import { registerObjectRoutes } from "./objects/object-routes.ts";
+import { ObjectService } from "./objects/object-service.ts";
+import { OpeningObjectStore } from "./objects/opening-store.ts";
+import { registerQuoteRoutes } from "./quotes/quote-routes.ts";
+import { QuoteService } from "./quotes/quote-service.ts";
+import type { RestApp } from "./rest/rest-app.ts";
+import { readFleet, type FleetUnit } from "./scheduling/fleet-query.ts";
+import { LeaseSweeper } from "./scheduling/lease-sweeper.ts";
+import { periodically } from "./scheduling/periodic.ts";
+import { SchedulerLoop } from "./scheduling/scheduler-loop.ts";
+import type { MarketFeatures, ServerContext } from "./server-context.ts";
+
+/** Everything that the market is made of. Nothing of it runs by itself yet. */
+export interface Market {
+  readonly machines: Machines;
+  readonly work: Work;
+  readonly objects: ObjectService;
+  readonly quotes: QuoteService;
+  readonly services: readonly ServiceImplementation[];
+  routes(app: RestApp): void;
+}
+
+/** The market on an object store, without background work. */
+export function wireMarket(context: ServerContext, store: ObjectStore): Market {
+  const { db, clock } = context;
+  const machines = wireMachines(context, () => work.scheduler.wake());
+  const fleet = (): Promise<readonly FleetUnit[]> =>
+    readFleet({ db, presence: machines.presence, isReachable: (nodeId) => work.streams.has(nodeId) });
+  const work = wireWork(context, fleet);
+  const objects = new ObjectService({ db, clock, store });
+  const quotes = new QuoteService({ ...context, signer: quoteSigner(context), readFleet: fleet });
+  const reader = new JobReader({ db, progress: work.progress, readFleet: fleet });
+  return {
+    machines,
+    work,
+    objects,
+    quotes,
+    services: wireServices(context, machines, { ...work, quotes }),
+    routes: (app) => {
+      registerMachineRoutes(app, { ...context, ...machines });
+      registerObjectRoutes(app, { ...context, store, objects });
+      registerQuoteRoutes(app, { ...context, quotes });
+      registerJobRoutes(app, { ...context, store, jobs: work.jobs, reader });
+    },
+  };
+}
+
+/** The market with its background work: what the composition root drives. */
+export function createMarketFeatures(context: ServerContext): MarketFeatures {
+  const store = new OpeningObjectStore(FileObjectStore.open(join(context.dataFolder, "objects")));
+  const market = wireMarket(context, store);
+  const stopping = new AbortController();
+  let running: Promise<unknown> = Promise.resolve();
+  let unsubscribe = (): void => {};
+  return {
+    routes: market.routes,
+    services: market.services,
+    start: async () => {
+      await store.ready();
+      await recover(market);
+      const { signals } = market.work;
+      unsubscribe = context.escrows.onSettled((quoteId) => void tellWatchers(context, signals, quoteId));
+      running = runWork(context, market, stopping.signal);
+    },
+    stop: async () => {
+      stopping.abort();
+      unsubscribe();
+      market.work.streams.drain("the server is going away");
+      await running;
+      await market.machines.heartbeats.flush();
+      await market.work.flush();
+    },
+  };
+}
+
+/** What a start does before anything else: who was online, and one full period for every lease. */
+export async function recover({ machines, work }: Market): Promise<void> {
+  await machines.heartbeats.load();
+  await work.live.renewAll();
+}
+
+export interface Machines {
+  readonly presence: Presence;
+  readonly owners: NodeOwners;
+  readonly heartbeats: HeartbeatService;
+  readonly registration: RegistrationService;
+  readonly directory: NodeDirectory;
+  readonly devices: UserDevicesQuery;
+}
+
+function wireMachines(context: ServerContext, onAvailable: () => void): Machines {
+  const { db, clock } = context;
+  const presence = new Presence(clock);
+  const heartbeats = new HeartbeatService({ ...context, presence, onAvailable });
+  return {
+    presence,
+    owners: new NodeOwners(db),
+    heartbeats,
+    registration: new RegistrationService({
+      ...context,
+      presence,
+      onRegistered: (nodeId) => heartbeats.registered(nodeId),
+    }),
+    directory: new NodeDirectory(db, presence),
+    devices: new UserDevicesQuery({ db, clock, presence, heartbeats }),
+  };
+}
+
+export interface Work {
+  readonly signals: JobSignals;
+  readonly streams: TaskStreams;
+  readonly progress: LiveProgress;
+  readonly live: LiveAssignments;
+  readonly jobs: JobService;
+  readonly assignments: AssignmentService;
+  readonly attempts: AttemptEnd;
+  readonly scheduler: SchedulerLoop;
+  readonly leases: LeaseSweeper;
+  readonly flush: () => Promise<void>;
+}
+
+function wireWork(context: ServerContext, fleet: () => Promise<readonly FleetUnit[]>): Work {
+  const { config, db, clock, logger, escrows } = context;
+  const signals = new JobSignals();
+  const streams = new TaskStreams();
+  const progress = new LiveProgress(db);
+  const live = new LiveAssignments(db, clock);
+  const settlements = new SettlementService({ clock, escrows, cancelRefund: config.payments.cancelRefund });
+  const scheduler = new SchedulerLoop({
+    ...context,
+    maxJobsPerNode: config.scheduler.maxJobsPerNode,
+    pollingIntervalMs: config.scheduler.pollingIntervalMs,
+    readFleet: fleet,
+    handOut: (assignmentId: AssignmentId, nodeId: NodeId) => handOut({ db, streams, logger }, assignmentId, nodeId),
+    onPlaced: (jobId: JobId) => signals.changed(jobId),
+  });
+  const shared = { ...context, live, progress, signals, settlements, streams, wakeScheduler: scheduler.wake };
+  const attempts = new AttemptEnd(shared);
+  return {
+    signals,
+    streams,
+    progress,
+    live,
+    jobs: new JobService(shared),
+    assignments: new AssignmentService(shared),
+    attempts,
+    scheduler,
+    leases: new LeaseSweeper({ db, clock, logger, live, attempts }),
+    flush: async () => {
+      await live.flush();
+      await progress.flush();
+    },
+  };
+}
+
+function wireServices(
+  context: ServerContext,
+  machines: Machines,
+  work: Work & { readonly quotes: QuoteService },
+): readonly ServiceImplementation[] {
+  const shared = { ...context, ...machines, ...work, principalOf: callerOf, wakeScheduler: work.scheduler.wake };
+  const jobsToCancel = async (nodeId: NodeId, claimed: readonly string[]): Promise<readonly string[]> => {
+    if (claimed.length === 0) return [];
+    const own = new Set<string>((await work.live.ofNode(nodeId)).map((one) => one.jobId));
+    return claimed.filter((jobId) => !own.has(jobId));
+  };
+  const stillRunning: Parameters<typeof createMachineHandlers>[0]["stillRunning"] = async (nodeId, running) => {
+    if (running.length === 0) return;
+    for (const own of await work.live.ofNode(nodeId)) {
+      const isRunning = running.some(
+        (one) => one.assignmentId === own.assignmentId && one.fencingToken === own.fencingToken,
+      );
+      if (isRunning) work.live.extend(own.assignmentId);
+    }
+  };
+  return [
+    implement(JobServiceDescription, createJobHandlers({ ...shared, userOf: callingUser })),
+    implement(NodeService, {
+      ...createMachineHandlers({ ...shared, jobsToCancel, stillRunning }),
+      ...createNodeReportHandlers(shared),
+      streamTasks: createStreamTasks(shared),
+    }),
+    implement(NodeDiscoveryService, createDiscoveryHandlers(machines.directory, machines.presence)),
+    implement(JobStatusService, createJobStatusHandlers(shared)),
+  ];
+}
+
+async function runWork(context: ServerContext, { machines, work }: Market, signal: AbortSignal): Promise<void> {
+  const { clock, logger } = context;
+  await Promise.all([
+    machines.heartbeats.run(signal),
+    work.scheduler.run(signal),
+    work.leases.run(signal),
+    periodically({ name: "progress-flush", everyMs: PROGRESS_FLUSH_MS, clock, logger, signal }, work.flush),
+  ]);
+}
+
+/** Whoever watches a job waits for its payment too. */
+async function tellWatchers({ db, logger }: ServerContext, signals: JobSignals, quoteId: string): Promise<void> {
+  try {
+    const job = await db.selectFrom("jobs").select("id").where("quote_id", "=", quoteId).executeTakeFirst();
+    if (job) signals.changed(job.id as JobId);
+  } catch (error) {
+    logger.warn("watchers of a settled job were not told", { quoteId, error: String(error) });
+  }
+}
+
+/** The key's id is the SHA-256 of its public half, so that a verifier knows which key signed. */
+function quoteSigner({ signingKey }: ServerContext): { privateKey: typeof signingKey; keyId: string } {
+  const publicKey = createPublicKey(signingKey).export({ type: "spki", format: "der" });
+  return { privateKey: signingKey, keyId: createHash("sha256").update(publicKey).digest("hex").slice(0, 16) };
+}

@@ -1,0 +1,276 @@
+import { readdir } from "node:fs/promises";
+import { join } from "node:path";
+import { AppError, type AssignmentId, type UnitId } from "@cyxwiz/primitives";
+import { MemoryLogger, VirtualClock } from "@cyxwiz/platform";
+import { expect, test } from "vitest";
+import { CPU_ALLOCATION, cidOf, DATASET, sampleAssignment, UNIT_ID } from "../../test/sample-assignment.ts";
+import { type Script, type ScriptedDriver, scriptedDriver } from "../../test/scripted-driver.ts";
+import { tempFolder, until } from "../../test/temp-folder.ts";
+import type { Assignment, NodeReport } from "../central/messages.ts";
+import { ReportOutbox } from "../central/report-outbox.ts";
+import { DevicePool } from "../devices/device-pool.ts";
+import { NODE_ERRORS } from "../errors.ts";
+import { describeFile } from "./artifact-upload.ts";
+import { JobExecutor } from "./job-executor.ts";
+import { ObjectCache } from "./object-cache.ts";
+
+interface Bench extends AsyncDisposable {
+  readonly executor: JobExecutor;
+  readonly outbox: ReportOutbox;
+  readonly pool: DevicePool;
+  readonly driver: ScriptedDriver;
+  readonly dataDir: string;
+  /** Reports in the order in which a server that accepts everything saw them. */
+  readonly reports: NodeReport[];
+  /** Takes the reports that wait and accepts them. */
+  pump(): void;
+  last(): NodeReport | undefined;
+}
+
+async function setup(
+  options: { script?: Script; dataset?: string | AppError; upload?: () => Promise<void> } = {},
+): Promise<Bench> {
+  const folder = await tempFolder();
+  const driver = scriptedDriver(options.script);
+  const pool = new DevicePool([{ unitId: UNIT_ID, allocation: CPU_ALLOCATION }], 2);
+  pool.raise(UNIT_ID, "registration-started");
+  pool.raise(UNIT_ID, "registered");
+  const outbox = new ReportOutbox();
+  const clock = new VirtualClock();
+  const cache = await ObjectCache.open({
+    folder: join(folder.path, "cache"),
+    maxBytes: 1_000,
+    clock,
+    attempt: (download) => download(),
+    download: async function* () {
+      if (options.dataset instanceof AppError) throw options.dataset;
+      yield Buffer.from(options.dataset ?? DATASET);
+    },
+  });
+  const executor = new JobExecutor({
+    dataDir: folder.path,
+    abilities: driver.abilities,
+    priority: "low",
+    startTrainer: driver.start,
+    cache,
+    fetchCheckpoint: () => Promise.reject(new TypeError("not part of this test")),
+    upload: async (file, signal) => {
+      await options.upload?.();
+      return describeFile(file, signal);
+    },
+    outbox,
+    clock,
+    logger: new MemoryLogger(),
+    pool,
+  });
+  const reports: NodeReport[] = [];
+  const pump = (): void => {
+    for (const { sequence, report } of outbox.take(100)) {
+      reports.push(report);
+      outbox.answer({ sequence, accepted: true, code: "", message: "" });
+    }
+  };
+  const dispose = async (): Promise<void> => {
+    await executor[Symbol.asyncDispose]();
+    await folder[Symbol.asyncDispose]();
+  };
+  return {
+    executor,
+    outbox,
+    pool,
+    driver,
+    dataDir: folder.path,
+    reports,
+    pump,
+    last: () => reports.at(-1),
+    [Symbol.asyncDispose]: dispose,
+  };
+}
+
+/** Accepts reports until nothing runs any more. */
+async function settle(bench: Bench): Promise<void> {
+  await until(() => {
+    bench.pump();
+    return bench.executor.running().length === 0;
+  });
+}
+
+function kindsOf(reports: readonly NodeReport[]): readonly string[] {
+  return reports
+    .filter(({ kind }) => kind !== "progress")
+    .map((report) => (report.kind === "checkpoint" ? `checkpoint ${report.step}` : report.kind));
+}
+
+test("an assignment is accepted, trained, its checkpoints and model stored, and its files removed", async () => {
+  await using bench = await setup();
+  const assignment = await sampleAssignment();
+  bench.executor.offer(assignment);
+  await settle(bench);
+  expect(kindsOf(bench.reports)).toEqual(["accepted", "checkpoint 2", "checkpoint 4", "checkpoint 6", "result"]);
+  const cid = await cidOf(`onnx step=6 ${DATASET}`);
+  expect(bench.last()).toMatchObject({
+    kind: "result",
+    step: 6,
+    fencingToken: assignment.fencingToken,
+    onnx: { cid },
+    build: "scripted-1",
+  });
+  expect(bench.driver.jobs[0]).toMatchObject({ seed: "18446744073709551615", threads: 2, checkpointEverySteps: 2 });
+  expect(bench.driver.options[0]).toMatchObject({ memoryBytes: 1_000, priority: "low" });
+  expect(await readdir(join(bench.dataDir, "work"))).toEqual([]);
+  expect(bench.pool.units()[0]?.usedThreads).toBe(0);
+  expect(bench.executor.counts()).toEqual({ completed: 1, failed: 0, cancelled: 0 });
+});
+
+test("an assignment stays listed until its last report is answered", async () => {
+  await using bench = await setup();
+  bench.executor.offer(await sampleAssignment());
+  await until(() => bench.outbox.take(100).some(({ report }) => report.kind === "result"));
+  expect(bench.executor.running()).toMatchObject([{ step: 6 }]);
+  expect(bench.pool.units()[0]?.usedThreads).toBe(0);
+  bench.outbox.restart();
+  await settle(bench);
+  expect(bench.last()?.kind).toBe("result");
+});
+
+test("being offered the same assignment twice starts nothing twice", async () => {
+  await using bench = await setup({ script: { pauseAt: 3 } });
+  const assignment = await sampleAssignment();
+  bench.executor.offer(assignment);
+  bench.executor.offer(assignment);
+  await until(() => bench.driver.jobs.length > 0);
+  bench.driver.go();
+  await settle(bench);
+  expect(bench.driver.jobs).toHaveLength(1);
+  expect(kindsOf(bench.reports).filter((kind) => kind === "accepted")).toHaveLength(2);
+});
+
+const DECLINED: readonly (readonly [string, Partial<Assignment>])[] = [
+  [NODE_ERRORS.LOWERING_UNSUPPORTED.code, { lowering: "loop-99" }],
+  [NODE_ERRORS.UNIT_UNKNOWN.code, { unitId: "unit_gpu7_zzzzzz" as UnitId }],
+  [NODE_ERRORS.UNIT_FULL.code, { memoryBytes: 2_000_000 }],
+  [NODE_ERRORS.UNIT_FULL.code, { threads: 5 }],
+  [NODE_ERRORS.ASSIGNMENT_MALFORMED.code, { kind: "VERIFY" }],
+  [NODE_ERRORS.ASSIGNMENT_MALFORMED.code, { resume: { step: 6, cid: "b" as never, sha256: "", sizeBytes: 1 } }],
+  [NODE_ERRORS.OBJECT_TOO_LARGE.code, { dataset: { cid: "b" as never, sizeBytes: 1_001 } }],
+];
+test.each(DECLINED)("work that this node cannot do is declined with %s", async (code, changes) => {
+  await using bench = await setup();
+  bench.executor.offer(await sampleAssignment(changes));
+  bench.pump();
+  expect(bench.last()).toMatchObject({ kind: "declined", code });
+  expect(bench.executor.running()).toEqual([]);
+});
+
+test("a paused unit declines, and so does a node that is being stopped", async () => {
+  await using bench = await setup();
+  bench.pool.raise(UNIT_ID, "paused", "owner");
+  bench.executor.offer(await sampleAssignment());
+  bench.pump();
+  expect(bench.last()).toMatchObject({ kind: "declined", code: NODE_ERRORS.UNIT_NOT_READY.code });
+  await bench.executor.drain();
+  bench.executor.offer(await sampleAssignment());
+  bench.pump();
+  expect(bench.last()).toMatchObject({ kind: "declined", code: NODE_ERRORS.NODE_DRAINING.code });
+});
+
+test("a cancel keeps the model where asked, after a last checkpoint", async () => {
+  await using bench = await setup({ script: { pauseAt: 4 } });
+  const assignment = await sampleAssignment();
+  bench.executor.offer(assignment);
+  await until(() => bench.executor.running()[0]?.step === 3);
+  bench.executor.cancel(assignment, { reason: "user", keepModel: true });
+  await settle(bench);
+  expect(kindsOf(bench.reports)).toEqual(["accepted", "checkpoint 2", "checkpoint 3", "cancelled"]);
+  expect(bench.last()).toMatchObject({ step: 3, onnx: { cid: await cidOf(`onnx step=3 ${DATASET}`) } });
+});
+
+test("a cancel that does not keep the model stores none; one for unknown work is answered", async () => {
+  await using bench = await setup({ script: { pauseAt: 4 } });
+  const assignment = await sampleAssignment();
+  const other = { assignmentId: "55555555-5555-4555-8555-555555555555" as AssignmentId, fencingToken: 9n };
+  bench.executor.cancel(other, { reason: "late", keepModel: true });
+  bench.executor.offer(assignment);
+  bench.executor.cancel({ ...assignment, fencingToken: 1n }, { reason: "older lease", keepModel: false });
+  await until(() => bench.executor.running()[0]?.step === 3);
+  bench.executor.cancelJob(assignment.jobId);
+  await settle(bench);
+  expect(bench.reports[0]).toMatchObject({ kind: "cancelled", ...other, step: 0 });
+  expect(bench.last()).toMatchObject({ kind: "cancelled", step: 3 });
+  expect(bench.last()).not.toHaveProperty("onnx");
+});
+
+test("a loss that is no number is the job's fault", async () => {
+  await using bench = await setup({ script: { nanAt: 4 } });
+  bench.executor.offer(await sampleAssignment());
+  await settle(bench);
+  expect(bench.last()).toMatchObject({ kind: "failed", blame: "job", code: "backend/loss-not-finite", step: 4 });
+  expect(bench.executor.counts().failed).toBe(1);
+});
+
+const FAILURES: readonly (readonly [string, string, Parameters<typeof setup>[0]])[] = [
+  ["server", NODE_ERRORS.OBJECT_MISMATCH.code, { dataset: "tiny dataSET" }],
+  [
+    "server",
+    NODE_ERRORS.CENTRAL_REFUSED.code,
+    { dataset: new AppError(NODE_ERRORS.CENTRAL_REFUSED, { where: "/", status: 404, reason: "r", problem: "p" }) },
+  ],
+  [
+    "unknown",
+    NODE_ERRORS.CENTRAL_UNREACHABLE.code,
+    { dataset: new AppError(NODE_ERRORS.CENTRAL_UNREACHABLE, { where: "/", problem: "p" }) },
+  ],
+  ["unknown", NODE_ERRORS.STEPS_MISMATCH.code, { script: { totalSteps: 7 } }],
+  ["node", NODE_ERRORS.LOWERING_UNSUPPORTED.code, { script: { lowering: "other" } }],
+  ["node", NODE_ERRORS.TRAINER_SILENT.code, { script: { silentAt: 1 } }],
+  ["server", NODE_ERRORS.CHECKPOINT_MISMATCH.code, { script: { hasWrongHash: true } }],
+  ["node", "node/internal", { upload: () => Promise.reject(new TypeError("disk")) }],
+];
+test.each(FAILURES)(
+  "a failure that is the %s's to answer for is reported as such (%s)",
+  async (blame, code, options) => {
+    await using bench = await setup(options);
+    bench.executor.offer(await sampleAssignment());
+    await settle(bench);
+    expect(bench.last()).toMatchObject({ kind: "failed", blame, code });
+    expect(await readdir(join(bench.dataDir, "work"))).toEqual([]);
+  },
+);
+
+test("a server that is away for too long ends the work: checkpoints are never dropped silently", async () => {
+  await using bench = await setup();
+  const lease = { assignmentId: "66666666-6666-4666-8666-666666666666" as AssignmentId, fencingToken: 1n };
+  while (bench.outbox.push({ kind: "checkpoint", ...lease, step: 1, cid: "b" as never, sha256: "", sizeBytes: 1 }));
+  bench.executor.offer(await sampleAssignment());
+  await until(() => bench.pool.units()[0]?.usedThreads === 0);
+  await until(() => bench.executor.counts().failed === 1);
+  while (bench.executor.running().length > 0) {
+    bench.pump();
+    await until(() => true);
+    await new Promise<void>((resolve) => setImmediate(resolve));
+  }
+  expect(bench.last()).toMatchObject({ kind: "failed", code: NODE_ERRORS.REPORTS_EXCEEDED.code });
+});
+
+test("a refused report drops the assignment without another word", async () => {
+  await using bench = await setup({ script: { pauseAt: 4 } });
+  bench.executor.offer(await sampleAssignment());
+  await until(() => bench.executor.running()[0]?.step === 3);
+  const [first] = bench.outbox.take(1);
+  expect(first?.report.kind).toBe("accepted");
+  if (first)
+    bench.executor.refused(first.report, { sequence: first.sequence, code: "central/lease-lost", message: "" });
+  await settle(bench);
+  expect(bench.reports).toEqual([]);
+});
+
+test("a node that is stopped checkpoints, reports, and then is done", async () => {
+  await using bench = await setup({ script: { pauseAt: 4 } });
+  bench.executor.offer(await sampleAssignment());
+  await until(() => bench.executor.running()[0]?.step === 3);
+  const drained = bench.executor.drain();
+  await settle(bench);
+  await drained;
+  expect(kindsOf(bench.reports)).toEqual(["accepted", "checkpoint 2", "checkpoint 3", "failed"]);
+  expect(bench.last()).toMatchObject({ blame: "node", code: NODE_ERRORS.NODE_DRAINING.code, step: 3 });
+});

@@ -1,0 +1,46 @@
+/** Names what kind of processor this is: results of one driver build are compared bit by bit only within one class. */
+import { readFileSync } from "node:fs";
+import { arch, cpus } from "node:os";
+
+/** Instruction sets by which ONNX Runtime picks its kernels, best first, with the flags that Linux shows for them. */
+const LEVELS: readonly (readonly [name: string, flags: readonly string[]])[] = [
+  ["amx", ["amx_tile", "amx_int8", "avx512f"]],
+  ["avx512vnni", ["avx512f", "avx512_vnni"]],
+  ["avx512", ["avx512f", "avx512bw", "avx512dq", "avx512vl"]],
+  ["avx2", ["avx2", "fma"]],
+  ["avx", ["avx"]],
+];
+
+/**
+ * Like `x64-avx512` on Linux; elsewhere the instruction set is not visible and the processor's name stands for it. Reads
+ * the machine.
+ */
+export function hardwareClass(): string {
+  return classOf({ arch: arch(), model: cpus()[0]?.model ?? "unknown", flags: cpuFlags() });
+}
+
+export interface Processor {
+  readonly arch: string;
+  readonly model: string;
+  readonly flags: ReadonlySet<string> | undefined;
+}
+
+/** Letters, digits and hyphens only. Pure. */
+export function classOf({ arch: kind, model, flags }: Processor): string {
+  const level = flags && LEVELS.find(([, needed]) => needed.every((flag) => flags.has(flag)))?.[0];
+  if (level) return `${kind}-${level}`;
+  const name = model
+    .toLowerCase()
+    .replaceAll(/[^a-z0-9]+/g, "-")
+    .replaceAll(/^-+|-+$/g, "");
+  return `${kind}-${name || "unknown"}`;
+}
+
+function cpuFlags(): ReadonlySet<string> | undefined {
+  try {
+    const line = /^flags\s*:(.*)$/m.exec(readFileSync("/proc/cpuinfo", "utf8"))?.[1];
+    return line === undefined ? undefined : new Set(line.trim().split(/\s+/));
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,72 @@
+import { compile, parseCyxwiz } from "@cyxwiz/graph";
+import { defined, permutation, PhiloxStream, STREAM } from "@cyxwiz/primitives";
+import { expect, test } from "vitest";
+import { BatchSource } from "../dataset/batch-source.ts";
+import { initialState } from "./initial-state.ts";
+import { RunFeeder } from "./run-feeder.ts";
+import { CLASSIFIER, FEATURES, tinyDataset } from "./tiny-job.contract.ts";
+import { TrainingPlan } from "./training-plan.ts";
+
+const BATCH = 8;
+const SEED = 77n;
+
+function setup(stepsPerRun: number) {
+  const model = compile(parseCyxwiz(CLASSIFIER), { batchSize: BATCH, sampleShape: [FEATURES], stepsPerRun });
+  const { train, description } = tinyDataset("classify");
+  const settings = { batchSize: BATCH, epochs: 3, checkpointEverySteps: 100 };
+  const job = { ...settings, graph: "", datasetPath: "", outputDir: "", seed: String(SEED), threads: 1 };
+  const plan = new TrainingPlan(job, train.count);
+  const feeder = new RunFeeder(new BatchSource(train, description.scaling), plan, { seed: SEED, learningRate: 0.5 });
+  return { model, train, feeder };
+}
+
+test("[TR1] weights start from their own lane of the seed, within ±1/√fan-in, and the rest at 0 or 1", () => {
+  const { model } = setup(1);
+  const state = initialState(model, SEED);
+  for (const [lane, { name, init }] of model.state.entries()) {
+    const values = defined(state.get(name), name);
+    if (init.kind !== "fan-in-uniform") {
+      expect(new Set(values)).toEqual(new Set([init.kind === "ones" ? 1 : 0]));
+      continue;
+    }
+    const random = new PhiloxStream(SEED, STREAM.initialWeights, 0, lane);
+    const bound = 1 / Math.sqrt(init.fanIn);
+    expect([...values]).toEqual(Array.from(values, () => Math.fround((2 * random.nextUnit() - 1) * bound)));
+  }
+});
+
+test("[TR2] epoch e sees the samples in the order of shuffle stream e, without the incomplete batch", () => {
+  const { model, train, feeder } = setup(1);
+  const order = permutation(train.count, new PhiloxStream(SEED, STREAM.shuffle, 2));
+  for (const [step, offset] of [
+    [11, 0],
+    [20, 9 * BATCH],
+  ] as const) {
+    const { xs, ys } = feeder.inputs(model, step);
+    const rows = [...order.subarray(offset, offset + BATCH)];
+    expect([...ys]).toEqual(rows.map((row) => train.y[row]));
+    expect([...xs]).toEqual(rows.flatMap((row) => [...train.x.subarray(row * FEATURES, (row + 1) * FEATURES)]));
+  }
+});
+
+test("[TR3] the mask of step t comes from dropout stream t in the layer's lane, and a run holds the masks of its steps", () => {
+  const { model, feeder } = setup(4);
+  const { masks } = feeder.inputs(model, 9);
+  const { rate, lane, shape } = defined(model.train.dropout[0], "the dropout layer");
+  const size = BATCH * defined(shape[0], "its width");
+  const expected = [9, 10, 11, 12].flatMap((step) => {
+    const random = new PhiloxStream(SEED, STREAM.dropout, step, lane);
+    return Array.from({ length: size }, () => (random.nextUnit() < rate ? 0 : Math.fround(1 / (1 - rate))));
+  });
+  expect([...defined(masks[0], "the mask")]).toEqual(expected);
+});
+
+test("the optimizer's scalars of a run are those of its steps", () => {
+  const { model, feeder } = setup(4);
+  const { scalars } = feeder.inputs(model, 5);
+  model.train.scalarNames.forEach((_, name) => {
+    expect([...defined(scalars[name], "a scalar")]).toEqual(
+      [5, 6, 7, 8].map((step) => Math.fround(defined(model.scalarsAt(step, 0.5)[name], "its value"))),
+    );
+  });
+});
