@@ -18,7 +18,7 @@ const documents = globSync("{*.md,docs/**/*.md,packages/*/*.md,apps/*/*.md,bench
 for (const file of documents) {
   const text = readFileSync(join(root, file), "utf8");
   for (const match of text.matchAll(/\]\((?!https?:|#|mailto:)([^)#\s]+)/g)) {
-    const target = match[1] as string;
+    const target = match[1];
     if (!existsSync(join(root, dirname(file), target))) problems.push(`${file}: the link to ${target} leads nowhere`);
   }
   text

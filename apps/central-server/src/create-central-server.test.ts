@@ -6,6 +6,7 @@ import { join } from "node:path";
 import { MemoryLogger, systemClock } from "@cyxwiz/platform";
 import { expect, onTestFinished, test } from "vitest";
 import { configFrom } from "./config/load-config.ts";
+import { createTestDatabase } from "./database/test-database.ts";
 import { createCentralServer, type CentralServer } from "./create-central-server.ts";
 
 /** Starting a database several times on a busy computer. */
@@ -30,7 +31,12 @@ function start(folder: string, overrides: Record<string, string> = {}): Promise<
   return createCentralServer(config, { clock: systemClock, logger: new MemoryLogger(), random: () => 0.5 });
 }
 
-async function call(server: CentralServer, path: string, body?: object, token?: string): Promise<{ status: number; body: unknown }> {
+async function call(
+  server: CentralServer,
+  path: string,
+  body?: object,
+  token?: string,
+): Promise<{ status: number; body: unknown }> {
   const headers = { "content-type": "application/json", ...(token && { authorization: `Bearer ${token}` }) };
   const init = body ? { method: "POST", headers, body: JSON.stringify(body) } : { headers };
   const answer = await fetch(new URL(path, server.restUrl), init);
@@ -49,7 +55,10 @@ test("a server serves REST and RPC, and a restart keeps accounts and tokens", TI
   let token = "";
   {
     await using server = await start(folder);
-    const health = { status: "healthy", components: { database: "ok", redis: "in-process", solana: "ledger", scheduler: "ok" } };
+    const health = {
+      status: "healthy",
+      components: { database: "ok", redis: "in-process", solana: "ledger", scheduler: "ok" },
+    };
     expect(await call(server, "/api/health")).toMatchObject({ status: 200, body: health });
     const made = await call(server, "/api/auth/register", account);
     token = (made.body as { token: string }).token;
@@ -60,13 +69,22 @@ test("a server serves REST and RPC, and a restart keeps accounts and tokens", TI
   }
   expect(await isRunning(folder)).toBe(false);
   await using server = await start(folder);
-  expect(await call(server, "/api/users/me", undefined, token)).toMatchObject({ status: 200, body: { email: account.email } });
+  expect(await call(server, "/api/users/me", undefined, token)).toMatchObject({
+    status: 200,
+    body: { email: account.email },
+  });
 });
 
 test("a second server on the same database is refused, and the first goes on", TIMEOUT, async () => {
+  await using database = await createTestDatabase();
   const folder = await dataFolder();
-  await using first = await start(folder);
-  await expect(start(folder)).rejects.toMatchObject({ code: "central/already-running" });
+  const byUrl = {
+    CYXWIZ_DATABASE_URL: database.url,
+    CYXWIZ_JWT_SECRET: "only-for-these-tests-only-for-these",
+    CYXWIZ_SERVER_DATA_FOLDER: folder,
+  };
+  await using first = await start(folder, byUrl);
+  await expect(start(folder, byUrl)).rejects.toMatchObject({ code: "central/already-running" });
   expect(await call(first, "/api/health")).toMatchObject({ status: 200 });
 });
 
@@ -88,7 +106,11 @@ interface Ended {
 }
 
 /** Runs the program itself; `onReady` gets to send signals. */
-function runProgram(args: readonly string[], env: Record<string, string>, onReady?: (kill: () => void) => void): Promise<Ended> {
+function runProgram(
+  args: readonly string[],
+  env: Record<string, string>,
+  onReady?: (kill: () => void) => void,
+): Promise<Ended> {
   const program = join(import.meta.dirname, "../bin/cyxwiz-central-server.mjs");
   const child = spawn(process.execPath, [program, ...args], { env: { ...process.env, ...env } });
   const { promise, resolve } = Promise.withResolvers<Ended>();
@@ -111,10 +133,16 @@ test("the program drains and ends cleanly on SIGTERM", TIMEOUT, async () => {
 });
 
 test("the program answers --help and --version, and says in one line why it does not start", TIMEOUT, async () => {
-  expect(await runProgram(["--version"], {})).toMatchObject({ code: 0, output: expect.stringMatching(/^\d+\.\d+\.\d+\n$/) });
+  expect(await runProgram(["--version"], {})).toMatchObject({
+    code: 0,
+    output: expect.stringMatching(/^\d+\.\d+\.\d+\n$/),
+  });
   expect(await runProgram(["--help"], {})).toMatchObject({ code: 0, output: expect.stringContaining("--config FILE") });
   const missing = await runProgram(["--config", "/nowhere.toml"], {});
-  expect(missing).toMatchObject({ code: 1, output: expect.stringContaining("the configuration /nowhere.toml cannot be read") });
+  expect(missing).toMatchObject({
+    code: 1,
+    output: expect.stringContaining("the configuration /nowhere.toml cannot be read"),
+  });
   const typo = await runProgram(["--confg", "x"], {});
   expect(typo.code).toBe(1);
   expect(typo.output.trim().split("\n")).toHaveLength(1);

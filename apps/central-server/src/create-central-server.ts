@@ -7,7 +7,13 @@ import { randomUUID } from "node:crypto";
 import { fastifyConnectPlugin } from "@connectrpc/connect-fastify";
 import { errorMessage, isAppError, type UserId } from "@cyxwiz/primitives";
 import type { Clock, Logger } from "@cyxwiz/platform";
-import { connectRoutes, createGrpcServer, peerValues, type GrpcServer, type ServiceImplementation } from "@cyxwiz/protocol/server";
+import {
+  connectRoutes,
+  createGrpcServer,
+  peerValues,
+  type GrpcServer,
+  type ServiceImplementation,
+} from "@cyxwiz/protocol/server";
 import { AccountService } from "./accounts/account-service.ts";
 import { registerAccountRoutes } from "./accounts/account-routes.ts";
 import { createAuthenticator } from "./accounts/authenticator.ts";
@@ -59,7 +65,10 @@ export interface CentralServer extends AsyncDisposable {
  * @throws AppError `central/database-unavailable`, `central/migration-mismatch`, `central/already-running`,
  *   `central/address-unavailable`; nothing is left running then.
  */
-export async function createCentralServer(config: CentralServerConfig, options: CentralServerOptions): Promise<CentralServer> {
+export async function createCentralServer(
+  config: CentralServerConfig,
+  options: CentralServerOptions,
+): Promise<CentralServer> {
   const teardown = new Teardown(options.logger);
   try {
     return await start(config, options, teardown);
@@ -69,7 +78,11 @@ export async function createCentralServer(config: CentralServerConfig, options: 
   }
 }
 
-async function start(config: CentralServerConfig, options: CentralServerOptions, teardown: Teardown): Promise<CentralServer> {
+async function start(
+  config: CentralServerConfig,
+  options: CentralServerOptions,
+  teardown: Teardown,
+): Promise<CentralServer> {
   const { clock, logger } = options;
   const startedAt = clock.monotonic();
   const stopping = new AbortController();
@@ -91,9 +104,12 @@ async function start(config: CentralServerConfig, options: CentralServerOptions,
 
   const work = [
     outbox.run(stopping.signal),
-    periodically({ name: "escrow-refunds", everyMs: ESCROW_SWEEP_MS, clock, logger, signal: stopping.signal }, async () => {
-      await context.escrows.refundLapsed();
-    }),
+    periodically(
+      { name: "escrow-refunds", everyMs: ESCROW_SWEEP_MS, clock, logger, signal: stopping.signal },
+      async () => {
+        await context.escrows.refundLapsed();
+      },
+    ),
   ];
   teardown.add(async () => {
     stopping.abort();
@@ -102,7 +118,12 @@ async function start(config: CentralServerConfig, options: CentralServerOptions,
   await features.start();
   isScheduling = true;
 
-  const grpc = await createGrpcServer({ ...rpc, services: features.services, address: config.server.grpcAddress, clock });
+  const grpc = await createGrpcServer({
+    ...rpc,
+    services: features.services,
+    address: config.server.grpcAddress,
+    clock,
+  });
   teardown.add(async () => grpc.close());
   const restUrl = await listen(app, config.server.restAddress);
   teardown.add(async () => {
@@ -123,13 +144,13 @@ async function openContext(
 ): Promise<{ context: ServerContext; outbox: Outbox }> {
   const { clock, logger, random } = options;
   if (config.redis.url !== undefined) logger.warn("[redis] url is not used: one server wakes its work in process");
-  const { jwtSecret, signingKey } = await openSecrets(config);
   const database = await openDatabase({ ...config.database, clock, logger });
   teardown.add(async () => database[Symbol.asyncDispose]());
   const onLost = (): void => options.onFatal?.();
   const lock = await acquireServerLock({ ...database, clock, logger, onLost });
   teardown.add(async () => lock[Symbol.asyncDispose]());
 
+  const { jwtSecret, signingKey } = await openSecrets(config);
   const { db } = database;
   const rail = createLedgerRail({ db, clock, random });
   const handlers = { [SETTLE_KIND]: async (payload: unknown): Promise<void> => escrows.confirmSettlement(payload) };

@@ -145,7 +145,8 @@ export const CENTRAL_ERRORS: {
     code: "central/faucet-limit-exceeded",
     rpc: "resource-exhausted",
     retry: "backoff",
-    message: (c) => `the faucet gives ${c.limit} CYXWIZ a day and user: ${c.asked} were asked for, ${c.left} are left today`,
+    message: (c) =>
+      `the faucet gives ${c.limit} CYXWIZ a day and user: ${c.asked} were asked for, ${c.left} are left today`,
   },
   HEADER_MALFORMED: {
     code: "central/header-malformed",
@@ -187,6 +188,7 @@ export const CENTRAL_ERRORS: {
     code: "central/outbox-kind-not-found",
     rpc: "internal",
     retry: "backoff",
-    message: (c) => `the outbox holds a row of kind "${c.kind}", known are ${c.known.join(", ")}: run the version that wrote it`,
+    message: (c) =>
+      `the outbox holds a row of kind "${c.kind}", known are ${c.known.join(", ")}: run the version that wrote it`,
   },
 };

@@ -38,7 +38,9 @@ async function main(args: readonly string[]): Promise<number> {
 function explained(error: unknown): string {
   if (isAppError(error) || !(error instanceof Error)) return errorMessage(error);
   const isUsage = "code" in error && String(error.code).startsWith("ERR_PARSE_ARGS");
-  return isUsage ? `${error.message.replaceAll("\n", " ")} (--help shows what there is)` : (error.stack ?? error.message);
+  return isUsage
+    ? `${error.message.replaceAll("\n", " ")} (--help shows what there is)`
+    : (error.stack ?? error.message);
 }
 
 async function serve(file: string | undefined): Promise<number> {
@@ -68,6 +70,8 @@ async function serve(file: string | undefined): Promise<number> {
   logger.info("central server is ready", { rest: restUrl, grpc: grpcAddress, payments: "simulated (ledger)" });
   tellSupervisorReady({ kind: "ready", restUrl, grpcAddress });
   const end = await Promise.race([stopped.promise, fatal.promise]);
-  logger.info("central server is stopping", { because: end === "fatal" ? "another server took the database" : "signal" });
+  logger.info("central server is stopping", {
+    because: end === "fatal" ? "another server took the database" : "signal",
+  });
   return end === "fatal" ? 1 : 0;
 }

@@ -7,7 +7,12 @@ import { createHash, createPublicKey } from "node:crypto";
 import { join } from "node:path";
 import type { AssignmentId, JobId, NodeId } from "@cyxwiz/primitives";
 import { FileObjectStore, type ObjectStore } from "@cyxwiz/cyxcloud";
-import { JobService as JobServiceDescription, JobStatusService, NodeDiscoveryService, NodeService } from "@cyxwiz/protocol";
+import {
+  JobService as JobServiceDescription,
+  JobStatusService,
+  NodeDiscoveryService,
+  NodeService,
+} from "@cyxwiz/protocol";
 import { implement, type ServiceImplementation } from "@cyxwiz/protocol/server";
 import { callerOf, callingUser } from "./accounts/rpc-authentication.ts";
 import { AssignmentService } from "./assignments/assignment-service.ts";

@@ -120,7 +120,9 @@ function addJobCommands(program: Command, context: ContextOf): void {
     .description("stop a job; committed steps are paid, the rest comes back")
     .option("--keep-model", "keep what was trained so far")
     .action(async (job: string, options, command: Command) => await cancel(context(command), job, options));
-  const models = example(program.command("models"), "cyxwiz models download 4a1c… --out models").description("trained models");
+  const models = example(program.command("models"), "cyxwiz models download 4a1c… --out models").description(
+    "trained models",
+  );
   example(models.command("download <job>"), "cyxwiz models download 4a1c… --format onnx")
     .description("download a job's model and check it")
     .addOption(new Option("--format <format>", "only this file").choices(["onnx", "safetensors"]))

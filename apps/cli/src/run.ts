@@ -80,7 +80,8 @@ function explain(error: unknown, where: Explanation): number {
   if (!isAppError(error) && error instanceof Error) where.stderr.write(`${error.stack}\n`);
   if (isError(error, CLI_ERRORS.USAGE)) return EXIT.usage;
   if (isError(error, REST_CLIENT_ERRORS.REFUSED)) return EXIT.refused;
-  return isError(error, REST_CLIENT_ERRORS.UNREACHABLE) ? EXIT.unreachable : EXIT.failed;
+  const isAway = isError(error, REST_CLIENT_ERRORS.UNREACHABLE) || isError(error, CLI_ERRORS.DOWNLOAD_CUT);
+  return isAway ? EXIT.unreachable : EXIT.failed;
 }
 
 /** What the server found wrong with a graph: a line for each, with the fix. */

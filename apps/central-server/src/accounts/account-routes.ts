@@ -8,12 +8,26 @@ export function registerAccountRoutes(app: RestApp, accounts: AccountService, ho
   const tags = ["accounts"];
   app.post(
     "/api/auth/register",
-    { schema: { tags, summary: "Make an account and log in", body: registerRequestSchema, response: { 201: sessionSchema } } },
+    {
+      schema: {
+        tags,
+        summary: "Make an account and log in",
+        body: registerRequestSchema,
+        response: { 201: sessionSchema },
+      },
+    },
     async (request, reply) => reply.code(201).send(await accounts.register(request.body)),
   );
   app.post(
     "/api/auth/login",
-    { schema: { tags, summary: "Log in by e-mail or username", body: loginRequestSchema, response: { 200: sessionSchema } } },
+    {
+      schema: {
+        tags,
+        summary: "Log in by e-mail or username",
+        body: loginRequestSchema,
+        response: { 200: sessionSchema },
+      },
+    },
     async (request) => accounts.login(request.body),
   );
   // The Engine asks the one, the documents name the other.
@@ -22,7 +36,12 @@ export function registerAccountRoutes(app: RestApp, accounts: AccountService, ho
       path,
       {
         onRequest: hooks.requireUser,
-        schema: { tags, summary: "The account of the token", security: [{ bearer: [] }], response: { 200: userSchema } },
+        schema: {
+          tags,
+          summary: "The account of the token",
+          security: [{ bearer: [] }],
+          response: { 200: userSchema },
+        },
       },
       async (request) => accounts.user(userOf(request).userId),
     );

@@ -85,7 +85,10 @@ export class AccountService {
   async user(userId: UserId): Promise<User> {
     const row = await this.#options.db.selectFrom("users").selectAll().where("id", "=", userId).executeTakeFirst();
     if (row !== undefined) return toUser(row);
-    throw new AppError(CENTRAL_ERRORS.UNAUTHENTICATED, { why: "of an account that is not here", fix: "register first" });
+    throw new AppError(CENTRAL_ERRORS.UNAUTHENTICATED, {
+      why: "of an account that is not here",
+      fix: "register first",
+    });
   }
 
   async #session(row: Selectable<UsersTable>): Promise<Session> {
@@ -95,7 +98,10 @@ export class AccountService {
   }
 
   async #freeUsername(email: string, id: UserId): Promise<string> {
-    const local = (email.split("@")[0] ?? "").replaceAll(/[^A-Za-z0-9_-]/g, "").replace(/^[_-]+/, "").slice(0, 23);
+    const local = (email.split("@")[0] ?? "")
+      .replaceAll(/[^A-Za-z0-9_-]/g, "")
+      .replace(/^[_-]+/, "")
+      .slice(0, 23);
     const wanted = local.length >= 3 ? local : `user${local}`;
     const taken = await this.#options.db
       .selectFrom("users")

@@ -8,15 +8,21 @@ import { LoginThrottle } from "./login-throttle.ts";
 import { PasswordHasher } from "./password-hash.ts";
 
 const NODE = "0e0e0e0e-0000-5000-8000-000000000001" as NodeId;
-const reason = (text: string): unknown => expect.objectContaining({ details: expect.objectContaining({ reason: text }) });
+const reason = (text: string): unknown =>
+  expect.objectContaining({ details: expect.objectContaining({ reason: text }) });
 
 const login = (server: TestRestApp, body: object) => server.send("POST", "/api/auth/login", { body });
 
 test("an account is made, logged in by e-mail or username whatever the case, and asked for by its token", async () => {
   await using server = await createTestRestApp();
   const email = "Ada.Lovelace@example.org";
-  const made = await server.send("POST", "/api/auth/register", { body: { email, password: TEST_PASSWORD, name: "Ada" } });
-  expect(made).toMatchObject({ status: 201, body: { user: { email, username: "AdaLovelace", name: "Ada", role: "user" } } });
+  const made = await server.send("POST", "/api/auth/register", {
+    body: { email, password: TEST_PASSWORD, name: "Ada" },
+  });
+  expect(made).toMatchObject({
+    status: 201,
+    body: { user: { email, username: "AdaLovelace", name: "Ada", role: "user" } },
+  });
   for (const body of [{ email: email.toLowerCase() }, { username: "adalovelace" }]) {
     expect(await login(server, { ...body, password: TEST_PASSWORD })).toMatchObject({ status: 200 });
   }
@@ -35,14 +41,20 @@ test("what is stored of a password is an Argon2id hash", async () => {
 
 test("an e-mail or username that is taken is a conflict that names the field", async () => {
   await using server = await createTestRestApp();
-  const register = (body: object) => server.send("POST", "/api/auth/register", { body: { password: TEST_PASSWORD, ...body } });
+  const register = (body: object) =>
+    server.send("POST", "/api/auth/register", { body: { password: TEST_PASSWORD, ...body } });
   await register({ email: "a@example.org", username: "ada" });
   expect(await register({ email: "A@Example.org" })).toMatchObject({
     status: 409,
     body: { code: "CONFLICT", details: { reason: "central/account-taken", field: "email" } },
   });
-  expect(await register({ email: "b@example.org", username: "ADA" })).toMatchObject({ body: { details: { field: "username" } } });
-  expect(await register({ email: "ada@example.org" })).toMatchObject({ status: 201, body: { user: { username: expect.stringMatching(/^ada-/) } } });
+  expect(await register({ email: "b@example.org", username: "ADA" })).toMatchObject({
+    body: { details: { field: "username" } },
+  });
+  expect(await register({ email: "ada@example.org" })).toMatchObject({
+    status: 201,
+    body: { user: { username: expect.stringMatching(/^ada-/) } },
+  });
 });
 
 test("a wrong password and an unknown account get the same answer", async () => {
@@ -60,7 +72,11 @@ test("repeated failures of one account make it wait, longer each time, and a suc
   const attempt = (password: string) => login(server, { email: "a@example.org", password });
   for (let failure = 0; failure < 5; failure++) expect((await attempt("wrong password")).status).toBe(401);
   const refused = await attempt(TEST_PASSWORD);
-  expect(refused).toMatchObject({ status: 429, headers: { "retry-after": "1" }, body: reason("central/login-rate-exceeded") });
+  expect(refused).toMatchObject({
+    status: 429,
+    headers: { "retry-after": "1" },
+    body: reason("central/login-rate-exceeded"),
+  });
   await server.clock.advance(1_000);
   expect((await attempt("wrong password")).status).toBe(401);
   expect((await attempt(TEST_PASSWORD)).headers["retry-after"]).toBe("2");
@@ -81,7 +97,9 @@ test("a flood of logins is refused before it takes the computer", async () => {
   const hasher = new PasswordHasher();
   const flood = await Promise.allSettled(Array.from({ length: 70 }, () => hasher.hash(TEST_PASSWORD)));
   const refused = flood.filter((one) => one.status === "rejected").map((one) => one.reason as unknown);
-  expect(refused).toEqual(Array.from({ length: 4 }, () => expect.objectContaining({ code: "central/login-capacity-exceeded" })));
+  expect(refused).toEqual(
+    Array.from({ length: 4 }, () => expect.objectContaining({ code: "central/login-capacity-exceeded" })),
+  );
 });
 
 test("a hash that is not ours never verifies", async () => {
@@ -120,7 +138,10 @@ test("a token that is missing, malformed, foreign, unsigned, expired or incomple
   ];
   for (const [token, why] of cases) {
     const answer = await server.send("GET", "/api/users/me", token === undefined ? {} : { token });
-    expect(answer, `${token}`).toMatchObject({ status: 401, body: { code: "UNAUTHORIZED", error: expect.stringContaining(why) } });
+    expect(answer, `${token}`).toMatchObject({
+      status: 401,
+      body: { code: "UNAUTHORIZED", error: expect.stringContaining(why) },
+    });
   }
   expect(await server.send("GET", "/api/users/me", { token: await sign(claims) })).toMatchObject({ status: 200 });
 });
@@ -143,10 +164,33 @@ test("a node's token or API key opens no route of users or money, and the key is
   });
   const { id } = await server.register("a@example.org");
   const apiKey = "cyxn_of-a-test";
-  const row = { id: NODE, owner_id: id, api_key_hash: createHash("sha256").update(apiKey).digest(), public_key: Buffer.alloc(32) };
-  const rest = { name: "n", hostname: "h", os: "linux", ip_address: "127.0.0.1", hardware: "{}", state: "ACTIVE", reputation: 7_500 };
-  const nulls = { port: null, region: null, fingerprint: null, version: null, last_seen_at: null, registered_at: new Date() };
-  await server.db.insertInto("machines").values({ ...row, ...rest, ...nulls }).execute();
+  const row = {
+    id: NODE,
+    owner_id: id,
+    api_key_hash: createHash("sha256").update(apiKey).digest(),
+    public_key: Buffer.alloc(32),
+  };
+  const rest = {
+    name: "n",
+    hostname: "h",
+    os: "linux",
+    ip_address: "127.0.0.1",
+    hardware: "{}",
+    state: "ACTIVE",
+    reputation: 7_500,
+  };
+  const nulls = {
+    port: null,
+    region: null,
+    fingerprint: null,
+    version: null,
+    last_seen_at: null,
+    registered_at: new Date(),
+  };
+  await server.db
+    .insertInto("machines")
+    .values({ ...row, ...rest, ...nulls })
+    .execute();
   const { token } = await server.tokens.issueNodeToken({ nodeId: NODE, ownerId: id });
   for (const credential of [token, apiKey]) {
     for (const [method, url] of [
@@ -155,8 +199,14 @@ test("a node's token or API key opens no route of users or money, and the key is
       ["POST", "/api/wallet/faucet"],
       ["GET", "/api/users/me"],
     ] as const) {
-      const answer = await server.send(method, url, { token: credential, ...(method === "POST" && { body: { amount: "1" } }) });
-      expect(answer).toMatchObject({ status: 403, body: { code: "FORBIDDEN", details: { reason: "central/user-only" } } });
+      const answer = await server.send(method, url, {
+        token: credential,
+        ...(method === "POST" && { body: { amount: "1" } }),
+      });
+      expect(answer).toMatchObject({
+        status: 403,
+        body: { code: "FORBIDDEN", details: { reason: "central/user-only" } },
+      });
     }
     expect(await server.send("GET", "/test/node", { token: credential })).toMatchObject({
       body: { node: { kind: "node", nodeId: NODE, ownerId: id } },
@@ -172,8 +222,14 @@ test("routes of nodes and administrators are closed to users", async () => {
     },
   });
   const { id, token } = await server.register("a@example.org");
-  expect(await server.send("GET", "/test/node", { token })).toMatchObject({ status: 403, body: reason("central/node-only") });
-  expect(await server.send("GET", "/test/admin", { token })).toMatchObject({ status: 403, body: reason("central/admin-only") });
+  expect(await server.send("GET", "/test/node", { token })).toMatchObject({
+    status: 403,
+    body: reason("central/node-only"),
+  });
+  expect(await server.send("GET", "/test/admin", { token })).toMatchObject({
+    status: 403,
+    body: reason("central/admin-only"),
+  });
   const admin = await server.tokens.issueUserToken({ userId: id, email: "a@example.org", role: "admin" });
   expect(await server.send("GET", "/test/admin", { token: admin.token })).toMatchObject({ body: { open: true } });
 });

@@ -48,7 +48,8 @@ export function createAuthenticator(options: AuthenticatorOptions): Authenticato
 }
 
 function bearerOf(authorization: string | undefined): string {
-  if (authorization === undefined || authorization === "") throw refused("missing", "send authorization: Bearer <token>");
+  if (authorization === undefined || authorization === "")
+    throw refused("missing", "send authorization: Bearer <token>");
   const credential = /^bearer +(\S+)$/i.exec(authorization.slice(0, AUTHORIZATION_CHARS))?.[1];
   if (credential === undefined) throw refused("malformed", "the header's form is authorization: Bearer <token>");
   return credential;

@@ -15,6 +15,10 @@ export interface Authenticator {
 }
 
 export interface TokenIssuer {
-  issueUserToken(user: { userId: UserId; email: string; role: "user" | "admin" }): Promise<{ token: string; expiresAt: Date }>;
+  issueUserToken(user: {
+    userId: UserId;
+    email: string;
+    role: "user" | "admin";
+  }): Promise<{ token: string; expiresAt: Date }>;
   issueNodeToken(node: { nodeId: NodeId; ownerId: UserId }): Promise<{ token: string; expiresAt: Date }>;
 }

@@ -96,7 +96,7 @@ export class AttemptEnd {
       await this.#requeue(transaction, job, assignment, {
         assignmentEvent: isOffer ? "declined" : "failed",
         jobEvent: isOffer ? "declined" : "attempt-failed",
-        failure: { ...failure, blame: "node", message: cut(failure.message) },
+        failure: { blame: "node", code: cut(failure.code), message: cut(failure.message) },
         isBanned: true,
         isRetry: !isOffer,
       });
@@ -109,7 +109,7 @@ export class AttemptEnd {
     await this.#end(live, async (transaction, job, offered) => {
       const assignment = await takenUp(transaction, offered, this.#now());
       const { blame, code, step } = failure;
-      const reason: JobFailure = { blame, code, message: `${cut(failure.message)} (step ${step})` };
+      const reason: JobFailure = { blame, code: cut(code), message: `${cut(failure.message)} (step ${step})` };
       if (blame === "job") {
         await this.#options.settlements.end(transaction, job, { kind: "failed", failure: reason });
         return;

@@ -108,7 +108,9 @@ async function readReports(
       stream.send({ case: "answer", value: { sequence, ...(await answer(options, stream.nodeId, message)) } });
     }
   } catch (error) {
-    options.logger.info("a task stream broke", { nodeId: stream.nodeId, error: errorMessage(error) });
+    const fields = { nodeId: stream.nodeId, error: errorMessage(error) };
+    if (isAppError(error)) options.logger.info("a task stream broke", fields);
+    else options.logger.error("a report could not be taken", fields);
   } finally {
     options.streams.closed(stream);
   }

@@ -12,7 +12,9 @@ import type { CentralServerConfig } from "./config.ts";
 const address = (fallback: string): z.ZodDefault<z.ZodString> =>
   z
     .string()
-    .regex(/^(\[[0-9a-fA-F:]+\]|[\w.-]+):([0-9]|[1-9][0-9]{1,3}|[1-5][0-9]{4}|6[0-4][0-9]{3}|65[0-4][0-9]{2}|655[0-2][0-9]|6553[0-5])$/)
+    .regex(
+      /^(\[[0-9a-fA-F:]+\]|[\w.-]+):([0-9]|[1-9][0-9]{1,3}|[1-5][0-9]{4}|6[0-4][0-9]{3}|65[0-4][0-9]{2}|655[0-2][0-9]|6553[0-5])$/,
+    )
     .default(fallback)
     .describe("host:port, like 0.0.0.0:8080; port 0 picks a free one");
 
@@ -42,7 +44,11 @@ const schema = z.strictObject({
     max_connections: whole(2, 1_000, 10),
   }),
   redis: z.strictObject({
-    url: z.string().regex(/^(redis|rediss|valkey):\/\/.+$/).optional().describe('"redis://host:port", or leave it out'),
+    url: z
+      .string()
+      .regex(/^(redis|rediss|valkey):\/\/.+$/)
+      .optional()
+      .describe('"redis://host:port", or leave it out'),
   }),
   blockchain: z.strictObject({
     network: z.literal("ledger").default("ledger").describe('"ledger": simulated payments in the database'),
@@ -66,10 +72,16 @@ const schema = z.strictObject({
   }),
   payments: z.strictObject({
     faucet: z.boolean().default(false).describe("true or false"),
-    cancel_refund: z.enum(CANCEL_REFUNDS).default("uncommitted").describe(`one of ${CANCEL_REFUNDS.join(", ")}`),
+    cancel_refund: z
+      .enum(CANCEL_REFUNDS)
+      .default("uncommitted")
+      .describe(`one of ${CANCEL_REFUNDS.join(", ")}`),
   }),
   logging: z.strictObject({
-    level: z.enum(LOG_LEVELS).default("info").describe(`one of ${LOG_LEVELS.join(", ")}`),
+    level: z
+      .enum(LOG_LEVELS)
+      .default("info")
+      .describe(`one of ${LOG_LEVELS.join(", ")}`),
   }),
 });
 

@@ -27,7 +27,11 @@ async function folder(): Promise<string> {
 
 test("without a file everything has a default and the database is embedded", () => {
   const config = configFrom("", {});
-  expect(config.server).toMatchObject({ grpcAddress: "0.0.0.0:50051", restAddress: "0.0.0.0:8080", dataFolder: ".data/central" });
+  expect(config.server).toMatchObject({
+    grpcAddress: "0.0.0.0:50051",
+    restAddress: "0.0.0.0:8080",
+    dataFolder: ".data/central",
+  });
   expect(config.database).toEqual({ url: "embedded:.data/central", maxConnections: 10 });
   expect(config.payments).toEqual({ faucet: false, cancelRefund: "uncommitted" });
 });

@@ -41,7 +41,13 @@ export function configFrom(text: string, environment: Environment, file = "confi
   const { config } = result;
   if (config.jwt.secret === undefined && embeddedFolder(config.database.url) === undefined) {
     const fix = "A server on a shared database needs a secret of its own";
-    throw malformed({ source: file, key: "[jwt] secret", value: "(missing)", allowed: allowedFor("jwt", "secret"), fix });
+    throw malformed({
+      source: file,
+      key: "[jwt] secret",
+      value: "(missing)",
+      allowed: allowedFor("jwt", "secret"),
+      fix,
+    });
   }
   return config;
 }
@@ -70,15 +76,33 @@ function checkedSections(parsed: Record<string, unknown>, file: string): Section
   const sections: Sections = Object.fromEntries(CONFIG_SECTIONS.map((section) => [section, {}]));
   for (const [section, content] of Object.entries(parsed)) {
     if (!CONFIG_SECTIONS.includes(section)) {
-      throw malformed({ source: file, key: `[${section}]`, value: "(a section)", allowed: CONFIG_SECTIONS.join(", "), fix: didYouMean(section, CONFIG_SECTIONS) });
+      throw malformed({
+        source: file,
+        key: `[${section}]`,
+        value: "(a section)",
+        allowed: CONFIG_SECTIONS.join(", "),
+        fix: didYouMean(section, CONFIG_SECTIONS),
+      });
     }
     if (typeof content !== "object" || content === null || Array.isArray(content)) {
-      throw malformed({ source: file, key: section, value: shown(content), allowed: `a section [${section}] with keys`, fix: "Put it in brackets on a line of its own" });
+      throw malformed({
+        source: file,
+        key: section,
+        value: shown(content),
+        allowed: `a section [${section}] with keys`,
+        fix: "Put it in brackets on a line of its own",
+      });
     }
     const keys = CONFIG_KEYS.filter((key) => key.section === section).map(({ key }) => key);
     for (const name of Object.keys(content)) {
       if (!keys.includes(name)) {
-        throw malformed({ source: file, key: `[${section}] ${name}`, value: "(a key)", allowed: keys.join(", "), fix: didYouMean(name, keys) });
+        throw malformed({
+          source: file,
+          key: `[${section}] ${name}`,
+          value: "(a key)",
+          allowed: keys.join(", "),
+          fix: didYouMean(name, keys),
+        });
       }
     }
     sections[section] = { ...content };
@@ -92,7 +116,13 @@ function refuseUnknownVariables(environment: Environment): void {
   for (const name of Object.keys(environment)) {
     // Other CYXWIZ_ variables belong to other programs of the family.
     if (known.includes(name) || !sections.some((prefix) => name.startsWith(prefix))) continue;
-    throw malformed({ source: "environment", key: name, value: "(a variable)", allowed: "a variable listed in README", fix: didYouMean(name, known) });
+    throw malformed({
+      source: "environment",
+      key: name,
+      value: "(a variable)",
+      allowed: "a variable listed in README",
+      fix: didYouMean(name, known),
+    });
   }
 }
 
@@ -107,7 +137,13 @@ function fromEnvironment(key: ConfigKey, text: string): unknown {
 function refused(path: readonly string[], sections: Sections, source: string): AppError {
   const [section = "", key = ""] = path;
   const value = /secret|url|keypair/.test(key) ? "(hidden)" : shown(sections[section]?.[key]);
-  return malformed({ source, key: `[${section}] ${key}`, value, allowed: allowedFor(section, key), fix: "Correct it, or remove it for the default" });
+  return malformed({
+    source,
+    key: `[${section}] ${key}`,
+    value,
+    allowed: allowedFor(section, key),
+    fix: "Correct it, or remove it for the default",
+  });
 }
 
 function allowedFor(section: string, key: string): string {

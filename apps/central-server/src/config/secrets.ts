@@ -19,7 +19,8 @@ export async function openSecrets(config: CentralServerConfig): Promise<ServerSe
   const folder = config.server.dataFolder;
   // 0711: an embedded database, which may run as another user, lies inside.
   await mkdir(folder, { recursive: true, mode: 0o711 });
-  const secret = config.jwt.secret ?? (await kept(join(folder, "jwt-secret"), () => randomBytes(48).toString("base64url")));
+  const secret =
+    config.jwt.secret ?? (await kept(join(folder, "jwt-secret"), () => randomBytes(48).toString("base64url")));
   const pem = await kept(join(folder, "signing-key.pem"), newSigningKey);
   return { jwtSecret: new TextEncoder().encode(secret), signingKey: createPrivateKey(pem) };
 }

@@ -4,20 +4,33 @@ import { join } from "node:path";
 import { isError } from "@cyxwiz/primitives";
 import { MemoryLogger, systemClock } from "@cyxwiz/platform";
 import pg from "pg";
-import { expect, onTestFinished, test } from "vitest";
+import { afterAll, expect, onTestFinished, test } from "vitest";
 import { CENTRAL_ERRORS } from "../errors.ts";
 import { startEmbeddedPostgres } from "./embedded-postgres.ts";
 import { openDatabase } from "./open-database.ts";
 
-async function setup(mode = 0o711): Promise<string> {
+async function newFolder(mode = 0o711): Promise<string> {
   const folder = await mkdtemp(join(tmpdir(), "cyxwiz-embedded-"));
   await chmod(folder, mode);
-  onTestFinished(async () => {
-    const home = await realpath(join(folder, "postgres")).catch(() => folder);
-    for (const path of [home, folder]) await rm(path, { recursive: true, force: true });
-  });
   return folder;
 }
+
+async function removeFolder(folder: string): Promise<void> {
+  const home = await realpath(join(folder, "postgres")).catch(() => folder);
+  for (const path of [home, folder]) await rm(path, { recursive: true, force: true });
+}
+
+/** A folder of the test's own. */
+async function setup(mode?: number): Promise<string> {
+  const folder = await newFolder(mode);
+  onTestFinished(() => removeFolder(folder));
+  return folder;
+}
+
+/** One folder for the tests that leave it as they find it: making a cluster is what takes long. */
+let shared: Promise<string> | undefined;
+const sharedFolder = (): Promise<string> => (shared ??= newFolder());
+afterAll(async () => removeFolder(await sharedFolder()));
 
 async function ask(url: string, query: string): Promise<Record<string, unknown> | undefined> {
   const client = new pg.Client({ connectionString: url });
@@ -34,7 +47,7 @@ const isRunning = (folder: string): Promise<boolean> =>
   );
 
 test("what was committed is there after a stop and a new start", async () => {
-  const folder = await setup();
+  const folder = await sharedFolder();
   {
     await using server = await startEmbeddedPostgres({ folder, maxConnections: 10, clock: systemClock });
     await ask(server.url("postgres"), "create table kept as select 42 as answer");
@@ -45,7 +58,7 @@ test("what was committed is there after a stop and a new start", async () => {
 });
 
 test("commits are flushed to disk and strangers need the password", async () => {
-  const folder = await setup();
+  const folder = await sharedFolder();
   await using server = await startEmbeddedPostgres({ folder, maxConnections: 10, clock: systemClock });
   expect(await ask(server.url("postgres"), "show fsync")).toEqual({ fsync: "on" });
   const wrong = server.url("postgres").replace(/:[0-9a-f]{64}@/, ":guess@");
@@ -54,7 +67,7 @@ test("commits are flushed to disk and strangers need the password", async () => 
 });
 
 test("a second start attaches to the server that runs, and the last one out stops it", async () => {
-  const folder = await setup();
+  const folder = await sharedFolder();
   const first = await startEmbeddedPostgres({ folder, maxConnections: 10, clock: systemClock });
   const client = new pg.Client({ connectionString: first.url("postgres") });
   await client.connect();
@@ -78,36 +91,43 @@ test("two first starts at once end with one database", async () => {
 });
 
 test("a folder that only its owner may enter works too, also for root", async () => {
-  const folder = await setup(0o700);
+  const parent = await setup(0o700);
+  const folder = join(parent, "data");
   await using server = await startEmbeddedPostgres({ folder, maxConnections: 10, clock: systemClock });
   expect(await ask(server.url("postgres"), "select 1 as one")).toEqual({ one: 1 });
   // Root gives the database to another user, who cannot enter here: it lies elsewhere, under a link.
   const isLink = (await realpath(join(folder, "postgres"))) !== join(await realpath(folder), "postgres");
   expect(isLink).toBe(process.getuid?.() === 0);
+  onTestFinished(async () => rm(await realpath(join(folder, "postgres")), { recursive: true }));
 });
 
 test("a server killed with its lock file left behind starts again", async () => {
-  const folder = await setup();
+  const folder = await sharedFolder();
   const killed = await startEmbeddedPostgres({ folder, maxConnections: 10, clock: systemClock });
-  await ask(killed.url("postgres"), "create table kept as select 42 as answer");
+  await ask(killed.url("postgres"), "create table survived as select 42 as answer");
   const pid = Number((await readFile(join(folder, "postgres/data/postmaster.pid"), "utf8")).split("\n")[0]);
   process.kill(pid, "SIGKILL");
   await using server = await startEmbeddedPostgres({ folder, maxConnections: 10, clock: systemClock });
   expect(server.attached).toBe(false);
-  expect(await ask(server.url("postgres"), "select answer from kept")).toEqual({ answer: 42 });
+  expect(await ask(server.url("postgres"), "select answer from survived")).toEqual({ answer: 42 });
 });
 
 test("data of another major version are refused with the way out", async () => {
-  const folder = await setup();
+  const folder = await sharedFolder();
   await (await startEmbeddedPostgres({ folder, maxConnections: 10, clock: systemClock })).stop();
   await writeFile(join(folder, "postgres/data/PG_VERSION"), "16\n");
-  const refused = await startEmbeddedPostgres({ folder, maxConnections: 10, clock: systemClock }).catch((error: unknown) => error);
+  onTestFinished(() => writeFile(join(folder, "postgres/data/PG_VERSION"), "18\n"));
+  const refused = await startEmbeddedPostgres({ folder, maxConnections: 10, clock: systemClock }).catch(
+    (error: unknown) => error,
+  );
   expect(isError(refused, CENTRAL_ERRORS.DATABASE_UNAVAILABLE) && refused.message).toContain("made by PostgreSQL 16");
 });
 
 test("a server that cannot start says so with the end of its log", async () => {
-  const folder = await setup();
+  const folder = await sharedFolder();
   const settings = { shared_buffers: "1GB", huge_pages: "nonsense" };
-  const refused = await startEmbeddedPostgres({ folder, maxConnections: 10, clock: systemClock, settings }).catch((error: unknown) => error);
+  const refused = await startEmbeddedPostgres({ folder, maxConnections: 10, clock: systemClock, settings }).catch(
+    (error: unknown) => error,
+  );
   expect(isError(refused, CENTRAL_ERRORS.DATABASE_UNAVAILABLE) && refused.message).toContain("huge_pages");
 });

@@ -9,7 +9,7 @@
  */
 import { spawn } from "node:child_process";
 import { randomBytes } from "node:crypto";
-import { chown, mkdir, mkdtemp, readFile, realpath, rename, rm, symlink, unlink, writeFile } from "node:fs/promises";
+import { chmod, chown, mkdir, mkdtemp, readdir, readFile, realpath, rename, rm, symlink, unlink, writeFile } from "node:fs/promises";
 import { createServer } from "node:net";
 import { dirname, join, resolve } from "node:path";
 import type { Clock } from "@cyxwiz/platform";
@@ -69,10 +69,9 @@ export async function startEmbeddedPostgres(options: EmbeddedPostgresOptions): P
     const running = await attach(place);
     if (running !== undefined) return handle(place, running, attempt === 1);
     const port = await freePort();
-    const started = await run(runtime, "pg_ctl", [
-      ...["start", "-D", place.data, "-l", place.log, "-w", "-t", String(DATABASE_START_TIMEOUT_SECONDS), "-s"],
-      ...["-o", serverOptions(options, port)],
-    ]);
+    const waiting = ["-w", "-t", String(DATABASE_START_TIMEOUT_SECONDS), "-s"];
+    const settings = ["-o", serverOptions(options, port)];
+    const started = await run(runtime, "pg_ctl", ["start", "-D", place.data, "-l", place.log, ...waiting, ...settings]);
     if (started.code === 0) return handle(place, port, false);
     detail = `${started.output.trim()}; ${await logTail(place.log)}`;
     // Passing causes: another process starts or stops this very server, or took the port in between.
@@ -96,9 +95,8 @@ interface Place extends Home {
 function handle(place: Place, port: number, attached: boolean): EmbeddedPostgres {
   const url = (name: string): string => `postgresql://${USER}:${place.password}@127.0.0.1:${port}/${name}`;
   const stop = async (): Promise<void> => {
-    const stopped = await run(place.runtime, "pg_ctl", [
-      ...["stop", "-D", place.data, "-m", "fast", "-w", "-t", String(DATABASE_STOP_TIMEOUT_SECONDS), "-s"],
-    ]);
+    const waiting = ["-w", "-t", String(DATABASE_STOP_TIMEOUT_SECONDS), "-s"];
+    const stopped = await run(place.runtime, "pg_ctl", ["stop", "-D", place.data, "-m", "fast", ...waiting]);
     if (stopped.code !== 0 && (await exists(join(place.data, "postmaster.pid")))) {
       throw unavailable(place.folder, `it does not stop: ${stopped.output.trim()}`, `See ${place.log}`);
     }
@@ -114,6 +112,9 @@ async function openHome(folder: string, runtime: PostgresRuntime): Promise<Home>
   const home = join(folder, "postgres");
   // Others may pass the folder (the server runs as somebody else) but not list it.
   await mkdir(folder, { recursive: true, mode: 0o711 });
+  const isEmpty = (await readdir(folder)).length === 0;
+  // An empty folder was made for this; in one with other things the rights are not ours to change.
+  if (isEmpty && runtime.identity) await chmod(folder, 0o711);
   if (!(await exists(join(home, "password")))) await createHome(home, runtime);
   const at = await realpath(home);
   const version = (await readFile(join(at, "data", "PG_VERSION"), "utf8")).trim();
@@ -150,12 +151,12 @@ async function initialize(home: string, runtime: PostgresRuntime): Promise<void>
   await writeFile(join(home, "password"), password, { mode: 0o600 });
   await writeFile(handed, password, { mode: 0o600 });
   if (runtime.identity) await chown(handed, runtime.identity.uid, runtime.identity.gid);
-  const made = await run(runtime, "initdb", [
-    ...["-D", data, "-U", USER, `--pwfile=${handed}`, "--auth=scram-sha-256", "--encoding=UTF8"],
-    ...["--locale-provider=builtin", "--builtin-locale=C.UTF-8", "--locale=C"],
-  ]);
+  const access = ["-U", USER, `--pwfile=${handed}`, "--auth=scram-sha-256"];
+  const text = ["--encoding=UTF8", "--locale-provider=builtin", "--builtin-locale=C.UTF-8", "--locale=C"];
+  const made = await run(runtime, "initdb", ["-D", data, ...access, ...text]);
   await unlink(handed);
-  if (made.code !== 0) throw unavailable(dirname(home), `initdb failed: ${made.output.trim()}`, "Check space and rights");
+  if (made.code !== 0)
+    throw unavailable(dirname(home), `initdb failed: ${made.output.trim()}`, "Check space and rights");
 }
 
 /** Settings go on the command line, so that a changed default reaches a cluster made by an older version. */

@@ -20,7 +20,6 @@ import { CENTRAL_ERRORS } from "../errors.ts";
 import * as market from "./migrations/0001-market.ts";
 import type { MarketDatabase } from "./schema.ts";
 
-
 interface Migration {
   readonly name: string;
   readonly up: (db: Kysely<unknown>) => Promise<void>;
@@ -53,7 +52,10 @@ export async function schemaFingerprint(): Promise<string> {
   return hash.digest("hex").slice(0, 16);
 }
 
-async function applyMissing(transaction: Transaction<MarketDatabase>, known: ReadonlyMap<string, string>): Promise<string[]> {
+async function applyMissing(
+  transaction: Transaction<MarketDatabase>,
+  known: ReadonlyMap<string, string>,
+): Promise<string[]> {
   const names = new Set(MIGRATIONS.map((migration) => migration.name));
   for (const name of known.keys()) {
     if (!names.has(name)) throw mismatch(name, "it was applied by a newer version, which this one does not know");
@@ -63,7 +65,8 @@ async function applyMissing(transaction: Transaction<MarketDatabase>, known: Rea
     const hash = await hashOf(migration);
     const before = known.get(migration.name);
     if (before === hash) continue;
-    if (before !== undefined) throw mismatch(migration.name, "it was applied with other statements than this version has");
+    if (before !== undefined)
+      throw mismatch(migration.name, "it was applied with other statements than this version has");
     // A migration speaks SQL only: the typed tables are what comes out of it.
     await migration.up(transaction as unknown as Kysely<unknown>);
     await sql`insert into applied_migrations (name, hash) values (${migration.name}, ${hash})`.execute(transaction);

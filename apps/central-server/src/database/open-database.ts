@@ -88,7 +88,11 @@ async function connect(
   const { pool, db } = createPool(connectionString, options);
   try {
     await pool.query("select 1").catch((cause: unknown) => {
-      const context = { where, detail: errorMessage(cause), fix: "Check [database] url and that PostgreSQL 15 or newer runs there" };
+      const context = {
+        where,
+        detail: errorMessage(cause),
+        fix: "Check [database] url and that PostgreSQL 15 or newer runs there",
+      };
       throw new AppError(CENTRAL_ERRORS.DATABASE_UNAVAILABLE, context, { cause });
     });
     const { applied } = await migrate(db);

@@ -22,14 +22,22 @@ export function registerOverviewRoutes(app: RestApp, options: OverviewOptions): 
   const tags = ["overview"];
   app.get(
     "/api/health",
-    { schema: { tags, summary: "Whether the server and what it needs work", response: { 200: healthSchema, 503: healthSchema } } },
+    {
+      schema: {
+        tags,
+        summary: "Whether the server and what it needs work",
+        response: { 200: healthSchema, 503: healthSchema },
+      },
+    },
     async (_request, reply) => {
       const health = await readHealth(options);
       return reply.code(health.status === "healthy" ? 200 : 503).send(health);
     },
   );
-  app.get("/api/stats", { schema: { tags, summary: "Counts of the network", response: { 200: statsSchema } } }, async () =>
-    readStats(options),
+  app.get(
+    "/api/stats",
+    { schema: { tags, summary: "Counts of the network", response: { 200: statsSchema } } },
+    async () => readStats(options),
   );
 }
 

@@ -33,16 +33,25 @@ type Scene = Awaited<ReturnType<typeof setup>>;
 async function insertUser(db: Database, name: string): Promise<UserId> {
   const id = randomUUID() as UserId;
   const row = { id, email: `${name}@example.org`, username: name, name, password_hash: "", wallet_address: null };
-  await db.insertInto("users").values({ ...row, created_at: new Date() }).execute();
+  await db
+    .insertInto("users")
+    .values({ ...row, created_at: new Date() })
+    .execute();
   return id;
 }
 
-async function insertQuote({ db, clock, payer }: Scene, units: bigint): Promise<{ quoteId: QuoteId; payer: UserId; amount: Amount }> {
+async function insertQuote(
+  { db, clock, payer }: Scene,
+  units: bigint,
+): Promise<{ quoteId: QuoteId; payer: UserId; amount: Amount }> {
   const quoteId = randomUUID() as QuoteId;
   const empty = { dataset: "{}", settings: "{}", requirements: "{}", cost: "{}", offer: "{}" };
   const texts = { name: "MNIST", graph: "", graph_hash: "", seed: "0", signature: "" };
   const times = { created_at: new Date(clock.now()), expires_at: new Date(clock.now() + 600_000) };
-  await db.insertInto("quotes").values({ id: quoteId, user_id: payer, amount: units, total_steps: 10n, ...empty, ...texts, ...times }).execute();
+  await db
+    .insertInto("quotes")
+    .values({ id: quoteId, user_id: payer, amount: units, total_steps: 10n, ...empty, ...texts, ...times })
+    .execute();
   return { quoteId, payer, amount: amount(units) };
 }
 
@@ -51,19 +60,61 @@ async function insertJob(scene: Scene, units: bigint): Promise<QuoteId> {
   const { db, escrows, payer, owner, clock } = scene;
   const quote = await insertQuote(scene, units);
   const at = new Date(clock.now());
-  const machine = { id: randomUUID(), owner_id: owner, public_key: Buffer.alloc(32), api_key_hash: Buffer.alloc(32), name: "n", hostname: "h" };
+  const machine = {
+    id: randomUUID(),
+    owner_id: owner,
+    public_key: Buffer.alloc(32),
+    api_key_hash: Buffer.alloc(32),
+    name: "n",
+    hostname: "h",
+  };
   const nulls = { port: null, region: null, fingerprint: null, version: null, last_seen_at: null, registered_at: at };
-  const device = { device_type: "cpu" as const, device_id: 0, device_name: "CPU", allocation: "{}", memory_bytes: 0n, price_per_hour: 0n };
-  const unmeasured = { train_flops_per_second: null, lowering: null, build: null, hardware_class: null, status_reason: null };
-  await db.insertInto("machines").values({ ...machine, os: "linux", ip_address: "", hardware: "{}", state: "ACTIVE", reputation: 1, ...nulls }).execute();
+  const device = {
+    device_type: "cpu" as const,
+    device_id: 0,
+    device_name: "CPU",
+    allocation: "{}",
+    memory_bytes: 0n,
+    price_per_hour: 0n,
+  };
+  const unmeasured = {
+    train_flops_per_second: null,
+    lowering: null,
+    build: null,
+    hardware_class: null,
+    status_reason: null,
+  };
+  await db
+    .insertInto("machines")
+    .values({ ...machine, os: "linux", ip_address: "", hardware: "{}", state: "ACTIVE", reputation: 1, ...nulls })
+    .execute();
   await db
     .insertInto("compute_units")
-    .values({ id: UNIT, machine_id: machine.id, owner_id: owner, ...device, ...unmeasured, status: "ACTIVE", registered_at: at })
+    .values({
+      id: UNIT,
+      machine_id: machine.id,
+      owner_id: owner,
+      ...device,
+      ...unmeasured,
+      status: "ACTIVE",
+      registered_at: at,
+    })
     .execute();
   await db.transaction().execute(async (transaction) => {
     await escrows.lock(transaction, quote);
-    const job = { id: randomUUID(), user_id: payer, quote_id: quote.quoteId, name: "MNIST", state: "RUNNING", total_steps: 10n, total_epochs: 1 };
-    await transaction.insertInto("jobs").values({ ...job, cancel_keep_model: null, created_at: at, started_at: at, ended_at: null }).execute();
+    const job = {
+      id: randomUUID(),
+      user_id: payer,
+      quote_id: quote.quoteId,
+      name: "MNIST",
+      state: "RUNNING",
+      total_steps: 10n,
+      total_epochs: 1,
+    };
+    await transaction
+      .insertInto("jobs")
+      .values({ ...job, cancel_keep_model: null, created_at: at, started_at: at, ended_at: null })
+      .execute();
   });
   return quote.quoteId;
 }
@@ -102,7 +153,11 @@ test("a settlement pays after the commit that decided it, once, and tells who li
   const quoteId = await insertJob(scene, 400n);
   const settled: QuoteId[] = [];
   escrows.onSettled((id) => settled.push(id));
-  const settlement = { owners: [{ owner, unit: UNIT, amount: amount(180n) }], platform: amount(20n), refunded: amount(200n) };
+  const settlement = {
+    owners: [{ owner, unit: UNIT, amount: amount(180n) }],
+    platform: amount(20n),
+    refunded: amount(200n),
+  };
   await db.transaction().execute((transaction) => escrows.startSettlement(transaction, quoteId, settlement));
   expect([(await escrowRow(db, quoteId)).state, await rail.balance(userAccount(owner))]).toEqual(["SETTLING", 0n]);
 
@@ -120,7 +175,9 @@ test("a settlement pays after the commit that decided it, once, and tells who li
     { kind: "lock", amount: "-0.0000004", balance: "0.0000006", memo: "Locked for MNIST" },
     { kind: "faucet", amount: "0.000001", balance: "0.000001", job_id: null },
   ]);
-  expect((await readHistory(db, owner, undefined)).entries).toMatchObject([{ kind: "owner-share", memo: "Earned with MNIST" }]);
+  expect((await readHistory(db, owner, undefined)).entries).toMatchObject([
+    { kind: "owner-share", memo: "Earned with MNIST" },
+  ]);
 });
 
 test("a settlement that does not add up, comes twice or has no escrow is refused", async () => {
@@ -128,9 +185,11 @@ test("a settlement that does not add up, comes twice or has no escrow is refused
   const { db, escrows } = scene;
   const quoteId = await insertJob(scene, 400n);
   const start = (id: QuoteId, refunded: bigint): Promise<void> =>
-    db.transaction().execute((transaction) =>
-      escrows.startSettlement(transaction, id, { owners: [], platform: ZERO, refunded: amount(refunded) }),
-    );
+    db
+      .transaction()
+      .execute((transaction) =>
+        escrows.startSettlement(transaction, id, { owners: [], platform: ZERO, refunded: amount(refunded) }),
+      );
   await expect(start(quoteId, 399n)).rejects.toMatchObject({ code: "market/settlement-mismatch" });
   await expect(start(randomUUID() as QuoteId, 1n)).rejects.toMatchObject({ code: "market/escrow-not-found" });
   await start(quoteId, 400n);
@@ -149,7 +208,10 @@ test("an escrow whose quote lapsed without a job goes back, one with a job stays
   expect([await escrows.refundLapsed(), await escrows.refundLapsed()]).toEqual([1, 0]);
   await outbox.drain(signal);
   expect(await rail.balance(userAccount(payer))).toBe(900n);
-  expect([(await escrowRow(db, quote.quoteId)).state, (await escrowRow(db, withJob)).state]).toEqual(["SETTLED", "LOCKED"]);
+  expect([(await escrowRow(db, quote.quoteId)).state, (await escrowRow(db, withJob)).state]).toEqual([
+    "SETTLED",
+    "LOCKED",
+  ]);
 });
 
 test("a free quote goes the same way without moving anything", async () => {

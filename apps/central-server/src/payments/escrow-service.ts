@@ -5,7 +5,16 @@
  * transaction too (with the per-unit earnings and an outbox row), and carried out by the outbox afterwards, because a
  * rail on a chain cannot take part in a transaction. An escrow whose quote lapsed without a job is refunded in full.
  */
-import { addAmounts, AppError, formatAmount, parseAmount, ZERO, type Amount, type QuoteId, type UserId } from "@cyxwiz/primitives";
+import {
+  addAmounts,
+  AppError,
+  formatAmount,
+  parseAmount,
+  ZERO,
+  type Amount,
+  type QuoteId,
+  type UserId,
+} from "@cyxwiz/primitives";
 import {
   escrowMachine,
   MARKET_ERRORS,
@@ -46,7 +55,10 @@ export class EscrowService {
    *
    * @throws AppError `market/insufficient-funds`; `market/transition-refused` when it was already settled.
    */
-  async lock(transaction: MarketTransaction, quote: { quoteId: QuoteId; payer: UserId; amount: Amount }): Promise<void> {
+  async lock(
+    transaction: MarketTransaction,
+    quote: { quoteId: QuoteId; payer: UserId; amount: Amount },
+  ): Promise<void> {
     const { quoteId, payer, amount } = quote;
     const known = await stateOf(transaction, quoteId);
     if (known === "LOCKED") return;
@@ -58,7 +70,11 @@ export class EscrowService {
     }
     const row = { quote_id: quoteId, payer_id: payer, amount, state, locked_at: this.#now(), settled_at: null };
     // Two submits of one quote at once meet here; the second finds the first's lock and its row.
-    await transaction.insertInto("escrows").values(row).onConflict((conflict) => conflict.doNothing()).execute();
+    await transaction
+      .insertInto("escrows")
+      .values(row)
+      .onConflict((conflict) => conflict.doNothing())
+      .execute();
   }
 
   /**
@@ -80,7 +96,11 @@ export class EscrowService {
     const owners = addAmounts(...settlement.owners.map((share) => share.amount));
     const settled = addAmounts(owners, settlement.platform, settlement.refunded);
     if (settled !== escrow.amount) {
-      const context = { escrowId: quoteId, locked: formatAmount(escrow.amount as Amount), settled: formatAmount(settled) };
+      const context = {
+        escrowId: quoteId,
+        locked: formatAmount(escrow.amount as Amount),
+        settled: formatAmount(settled),
+      };
       throw new AppError(MARKET_ERRORS.SETTLEMENT_MISMATCH, context);
     }
     await transaction
@@ -167,10 +187,18 @@ export class EscrowService {
   }
 
   /** Earnings per unit, and the shares as the escrow shows them. */
-  async #writeEarnings(transaction: MarketTransaction, quoteId: QuoteId, settlement: Settlement): Promise<EscrowShare[]> {
+  async #writeEarnings(
+    transaction: MarketTransaction,
+    quoteId: QuoteId,
+    settlement: Settlement,
+  ): Promise<EscrowShare[]> {
     const paid = settlement.owners.filter((share) => share.amount > 0n);
     if (paid.length === 0) return [];
-    const job = await transaction.selectFrom("jobs").select("id").where("quote_id", "=", quoteId).executeTakeFirstOrThrow();
+    const job = await transaction
+      .selectFrom("jobs")
+      .select("id")
+      .where("quote_id", "=", quoteId)
+      .executeTakeFirstOrThrow();
     const units = await transaction
       .selectFrom("compute_units")
       .select(["id", "machine_id"])
@@ -178,7 +206,13 @@ export class EscrowService {
       .execute();
     const machines = new Map(units.map((unit) => [unit.id, unit.machine_id]));
     const earned_at = this.#now();
-    const rows = paid.map(({ unit, owner, amount }) => ({ job_id: job.id, unit_id: unit, owner_id: owner, amount, earned_at }));
+    const rows = paid.map(({ unit, owner, amount }) => ({
+      job_id: job.id,
+      unit_id: unit,
+      owner_id: owner,
+      amount,
+      earned_at,
+    }));
     await transaction.insertInto("unit_earnings").values(rows).execute();
     return paid.map(({ owner, unit, amount }) => ({
       owner_id: owner,

@@ -55,7 +55,12 @@ test("two commands that race for one key: one is done, the other is a mismatch",
   await using database = await createTestDatabase();
   const { rail, payer } = await funded(database.db, 1_000n);
   const other = await funded(database.db, 1_000n);
-  const command = (from: UserId) => ({ escrowId: newId<QuoteId>(), payer: from, amount: amount(1n), idempotencyKey: "one" });
+  const command = (from: UserId) => ({
+    escrowId: newId<QuoteId>(),
+    payer: from,
+    amount: amount(1n),
+    idempotencyKey: "one",
+  });
   const results = await Promise.allSettled([rail.lock(command(payer)), rail.lock(command(other.payer))]);
   expect(results.map((result) => result.status).toSorted()).toEqual(["fulfilled", "rejected"]);
   expect(results.find((result) => result.status === "rejected")).toMatchObject({

@@ -151,7 +151,13 @@ async function carryOut(transaction: MarketTransaction, command: Command, now: n
 
   const inserted = await transaction
     .insertInto("ledger_transactions")
-    .values({ key: entry.key, kind: entry.kind, command: command.text, escrow_id: command.escrowId ?? null, at: new Date(now) })
+    .values({
+      key: entry.key,
+      kind: entry.kind,
+      command: command.text,
+      escrow_id: command.escrowId ?? null,
+      at: new Date(now),
+    })
     .onConflict((conflict) => conflict.column("key").doNothing())
     .returning("id")
     .executeTakeFirst();

@@ -13,7 +13,8 @@ function setup(db: Database, handler: OutboxHandler): { outbox: Outbox; clock: V
 }
 
 const row = (key: string, kind = "greet") => ({ kind, key, payload: { key } });
-const rows = (db: Database) => db.selectFrom("outbox").select(["key", "attempts", "done_at", "last_error"]).orderBy("id").execute();
+const rows = (db: Database) =>
+  db.selectFrom("outbox").select(["key", "attempts", "done_at", "last_error"]).orderBy("id").execute();
 
 test("a row is done once, and the same key is written once", async () => {
   await using database = await createTestDatabase();
@@ -47,7 +48,10 @@ test("a failed effect is tried again later, waiting longer each time, and others
   await outbox.add(database.db, row("a"));
   await outbox.add(database.db, row("b"));
   await outbox.drain(signal);
-  expect(await rows(database.db)).toMatchObject([{ key: "a", attempts: 1, last_error: "the rail is away" }, { key: "b" }]);
+  expect(await rows(database.db)).toMatchObject([
+    { key: "a", attempts: 1, last_error: "the rail is away" },
+    { key: "b" },
+  ]);
   expect(await outbox.drain(signal)).toBe(0);
   await clock.advance(250);
   expect(await outbox.drain(signal)).toBe(1);
@@ -88,9 +92,17 @@ test("a row of a kind that nobody knows stays, with the reason", async () => {
   expect(kept).toMatchObject({ done_at: null, last_error: expect.stringContaining('kind "dance", known are greet') });
   const handlers = {};
   const logger = new MemoryLogger();
-  const empty = new Outbox({ db: database.db, clock: new VirtualClock(Date.UTC(2027, 0, 1)), logger, random: () => 0, handlers });
+  const empty = new Outbox({
+    db: database.db,
+    clock: new VirtualClock(Date.UTC(2027, 0, 1)),
+    logger,
+    random: () => 0,
+    handlers,
+  });
   await empty.drain(signal);
-  expect(logger.lines).toMatchObject([{ level: "warn", fields: { error: expect.stringContaining("outbox holds a row of kind") } }]);
+  expect(logger.lines).toMatchObject([
+    { level: "warn", fields: { error: expect.stringContaining("outbox holds a row of kind") } },
+  ]);
 });
 
 test("a poke wakes the worker, and its signal ends it", async () => {

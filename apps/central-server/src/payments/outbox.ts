@@ -53,7 +53,14 @@ export class Outbox {
     const now = new Date(this.#options.clock.now());
     await transaction
       .insertInto("outbox")
-      .values({ ...row, payload: JSON.stringify(row.payload), next_attempt_at: now, created_at: now, last_error: null, done_at: null })
+      .values({
+        ...row,
+        payload: JSON.stringify(row.payload),
+        next_attempt_at: now,
+        created_at: now,
+        last_error: null,
+        done_at: null,
+      })
       .onConflict((conflict) => conflict.column("key").doNothing())
       .execute();
   }
@@ -120,9 +127,17 @@ export class Outbox {
         throw new AppError(CENTRAL_ERRORS.OUTBOX_KIND_NOT_FOUND, { kind: row.kind, known: Object.keys(handlers) });
       }
       await handler(row.payload, signal);
-      await db.updateTable("outbox").set({ done_at: new Date(clock.now()), last_error: null }).where("id", "=", row.id).execute();
+      await db
+        .updateTable("outbox")
+        .set({ done_at: new Date(clock.now()), last_error: null })
+        .where("id", "=", row.id)
+        .execute();
     } catch (error) {
-      const delays = { firstDelayMs: OUTBOX_FIRST_DELAY_MS, maxDelayMs: OUTBOX_MAX_DELAY_MS, random: this.#options.random };
+      const delays = {
+        firstDelayMs: OUTBOX_FIRST_DELAY_MS,
+        maxDelayMs: OUTBOX_MAX_DELAY_MS,
+        random: this.#options.random,
+      };
       const next = new Date(clock.now() + backoffDelay(row.attempts, delays));
       logger.warn("outbox effect failed", { key: row.key, attempts: row.attempts, error: errorMessage(error) });
       await db

@@ -28,7 +28,9 @@ test("the faucet has a cap a day and user, also when requests race", async () =>
     body: { code: "RATE_LIMITED", details: { reason: "central/faucet-limit-exceeded", left: "2000", limit: "10000" } },
   });
   await server.clock.advance(86_400_000);
-  const later = await server.send("POST", "/api/auth/login", { body: { email: "a@example.org", password: "correct horse battery" } });
+  const later = await server.send("POST", "/api/auth/login", {
+    body: { email: "a@example.org", password: "correct horse battery" },
+  });
   expect((await take(server, String(later.body["token"]), "10000", "e")).body).toMatchObject({ balance: "18000" });
 });
 

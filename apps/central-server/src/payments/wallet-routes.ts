@@ -12,7 +12,10 @@ import { readHistory, readWallet } from "./wallet-statement.ts";
 
 const historyQuerySchema = z.object({ cursor: z.string().optional() });
 
-export function registerWalletRoutes(app: RestApp, options: FaucetOptions & { readonly hooks: AuthenticatedHooks }): void {
+export function registerWalletRoutes(
+  app: RestApp,
+  options: FaucetOptions & { readonly hooks: AuthenticatedHooks },
+): void {
   const { db, hooks } = options;
   const shared = { tags: ["wallet"], security: [{ bearer: [] }] };
   app.get(

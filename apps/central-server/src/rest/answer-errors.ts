@@ -21,13 +21,19 @@ export function answerErrors(app: RestApp, logger: Logger): void {
     const known = isAppError(error) ? error : (malformed(error, request) ?? error);
     const { status, body } = toRestError(known);
     if (status === 500) {
-      logger.error("request failed", { requestId: request.id, route: request.routeOptions.url, error: describe(error) });
+      logger.error("request failed", {
+        requestId: request.id,
+        route: request.routeOptions.url,
+        error: describe(error),
+      });
     }
     if (isError(known, CENTRAL_ERRORS.LOGIN_RATE_EXCEEDED)) {
       void reply.header("retry-after", String(known.context.retryAfterSeconds));
     }
     if (isError(known, CENTRAL_ERRORS.METHOD_UNSUPPORTED)) void reply.header("allow", known.context.allowed.join(", "));
-    return reply.code(httpStatus(known) ?? status).send(isClientsMistake(known) ? { ...body, code: "INVALID_REQUEST" } : body);
+    return reply
+      .code(httpStatus(known) ?? status)
+      .send(isClientsMistake(known) ? { ...body, code: "INVALID_REQUEST" } : body);
   });
 }
 

@@ -39,7 +39,12 @@ export function createAuthenticatedHooks(authenticator: Authenticator): Authenti
       check(principal, `${request.method} ${request.routeOptions.url ?? request.url}`);
       request.principal = principal;
     };
-  return { requireUser: hook(checkUser), requireNode: hook(checkNode), requireAny: hook(() => {}), requireAdmin: hook(checkAdmin) };
+  return {
+    requireUser: hook(checkUser),
+    requireNode: hook(checkNode),
+    requireAny: hook(() => {}),
+    requireAdmin: hook(checkAdmin),
+  };
 }
 
 function checkUser(principal: Principal, route: string): asserts principal is UserPrincipal {

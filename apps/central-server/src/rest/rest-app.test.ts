@@ -7,7 +7,10 @@ import { createTestRestApp } from "./test-rest-app.ts";
 test("a malformed body names each field, what came and what is allowed, and repeats no password", async () => {
   await using server = await createTestRestApp();
   const answer = await server.send("POST", "/api/auth/register", { body: { email: "nonsense", password: "tiny" } });
-  expect(answer).toMatchObject({ status: 400, body: { code: "INVALID_REQUEST", details: { reason: "central/request-malformed" } } });
+  expect(answer).toMatchObject({
+    status: 400,
+    body: { code: "INVALID_REQUEST", details: { reason: "central/request-malformed" } },
+  });
   expect(answer.body["error"]).toContain('body.email is "nonsense": Invalid email address');
   expect(answer.body["error"]).toContain("a password has at least 10 characters");
   expect(answer.body["error"]).not.toContain("tiny");
@@ -23,7 +26,10 @@ test.each([
 ])("a body that is not JSON is refused: %s", async (payload, type) => {
   await using server = await createTestRestApp();
   const answer = await server.send("POST", "/api/auth/login", { body: payload, headers: { "content-type": type } });
-  expect(answer).toMatchObject({ status: 400, body: { code: "INVALID_REQUEST", details: { reason: "central/request-malformed" } } });
+  expect(answer).toMatchObject({
+    status: 400,
+    body: { code: "INVALID_REQUEST", details: { reason: "central/request-malformed" } },
+  });
   expect(server.logger.lines).toEqual([]);
 });
 
@@ -32,10 +38,18 @@ test("SQL in any field is data", async () => {
   const { token } = await server.register("a@example.org");
   const evil = "' or 1=1; drop table users; --";
   expect((await server.send("POST", "/api/auth/login", { body: { username: evil, password: evil } })).status).toBe(401);
-  expect((await server.send("GET", `/api/wallet/history?cursor=${encodeURIComponent(evil)}`, { token })).status).toBe(400);
+  expect((await server.send("GET", `/api/wallet/history?cursor=${encodeURIComponent(evil)}`, { token })).status).toBe(
+    400,
+  );
   const name = { body: { email: "b@example.org", password: "a long password", name: evil } };
-  expect(await server.send("POST", "/api/auth/register", name)).toMatchObject({ status: 201, body: { user: { name: evil } } });
-  const { n } = await server.db.selectFrom("users").select(({ fn }) => fn.countAll<bigint>().as("n")).executeTakeFirstOrThrow();
+  expect(await server.send("POST", "/api/auth/register", name)).toMatchObject({
+    status: 201,
+    body: { user: { name: evil } },
+  });
+  const { n } = await server.db
+    .selectFrom("users")
+    .select(({ fn }) => fn.countAll<bigint>().as("n"))
+    .executeTakeFirstOrThrow();
   expect(n).toBe(2n);
 });
 
@@ -61,7 +75,10 @@ test("an unexpected failure leaves as internal, without detail, logged once with
   expect(answer).toMatchObject({ status: 500, body: { error: "internal error", code: "SERVER_ERROR" } });
   expect(JSON.stringify(answer.body)).not.toContain("hunter2");
   expect(server.logger.lines).toMatchObject([
-    { level: "error", fields: { requestId: answer.headers["x-request-id"], error: expect.stringContaining("hunter2") } },
+    {
+      level: "error",
+      fields: { requestId: answer.headers["x-request-id"], error: expect.stringContaining("hunter2") },
+    },
   ]);
 });
 
@@ -80,13 +97,21 @@ test("an announced body of a gigabyte is cut off before it is sent", async () =>
   const { status, text } = await promise;
   sent.destroy();
   expect(status).toBe(413);
-  expect(JSON.parse(text)).toMatchObject({ code: "INVALID_REQUEST", details: { reason: "central/body-size-exceeded" } });
+  expect(JSON.parse(text)).toMatchObject({
+    code: "INVALID_REQUEST",
+    details: { reason: "central/body-size-exceeded" },
+  });
 });
 
 test("a body without an announced size is cut off at the limit", async () => {
   await using server = await createTestRestApp();
-  const answer = await server.send("POST", "/api/auth/login", { body: { username: "x", password: "x".repeat(1_100_000) } });
-  expect(answer).toMatchObject({ status: 413, body: { details: { reason: "central/body-size-exceeded", allowedBytes: 1_048_576 } } });
+  const answer = await server.send("POST", "/api/auth/login", {
+    body: { username: "x", password: "x".repeat(1_100_000) },
+  });
+  expect(answer).toMatchObject({
+    status: 413,
+    body: { details: { reason: "central/body-size-exceeded", allowedBytes: 1_048_576 } },
+  });
 });
 
 test("headers over the limit end the connection with an answer", async () => {
@@ -105,7 +130,10 @@ test("only listed origins may call from a browser, and every answer carries the 
   await using server = await createTestRestApp();
   const from = async (origin: string): Promise<unknown> =>
     (await server.send("GET", "/api/health", { headers: { origin } })).headers["access-control-allow-origin"];
-  expect([await from("https://app.example"), await from("https://evil.example")]).toEqual(["https://app.example", undefined]);
+  expect([await from("https://app.example"), await from("https://evil.example")]).toEqual([
+    "https://app.example",
+    undefined,
+  ]);
   expect((await server.send("GET", "/api/nothing")).headers).toMatchObject({
     "x-content-type-options": "nosniff",
     "content-security-policy": "default-src 'none'; frame-ancestors 'none'",
@@ -127,7 +155,9 @@ test("the API describes itself in OpenAPI 3.1", async () => {
   await using server = await createTestRestApp();
   const { body } = await server.send("GET", "/api/openapi.json");
   expect(body["openapi"]).toBe("3.1.0");
-  expect(Object.keys(body["paths"] as object)).toEqual(expect.arrayContaining(["/api/auth/login", "/api/wallet/faucet", "/api/health"]));
+  expect(Object.keys(body["paths"] as object)).toEqual(
+    expect.arrayContaining(["/api/auth/login", "/api/wallet/faucet", "/api/health"]),
+  );
 });
 
 test("health probes the database for real, and says degraded when it is gone", async () => {
@@ -142,13 +172,20 @@ test("health probes the database for real, and says degraded when it is gone", a
     },
   });
   await server.db.destroy();
-  expect(await server.send("GET", "/api/health")).toMatchObject({ status: 503, body: { status: "degraded", components: { database: "unavailable" } } });
+  expect(await server.send("GET", "/api/health")).toMatchObject({
+    status: 503,
+    body: { status: "degraded", components: { database: "unavailable" } },
+  });
 });
 
 test("stats of an empty network are zeros", async () => {
   await using server = await createTestRestApp();
   expect(await server.send("GET", "/api/stats")).toMatchObject({
     status: 200,
-    body: { nodes: { total: 0, online: 0, busy: 0 }, jobs: { total: 0, completed: 0 }, payments: { settled: "0", locked: "0" } },
+    body: {
+      nodes: { total: 0, online: 0, busy: 0 },
+      jobs: { total: 0, completed: 0 },
+      payments: { settled: "0", locked: "0" },
+    },
   });
 });

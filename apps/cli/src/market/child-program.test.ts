@@ -63,9 +63,9 @@ test("a program that ends before it is ready is reported with its exit code and 
 
 test("a program that is never ready is ended and reported with what it logged", async () => {
   await using given = await setup();
-  const start = ChildProgram.start({ ...given.options("silent"), startTimeoutMs: 1_500 });
+  const start = ChildProgram.start({ ...given.options("silent"), startTimeoutMs: 2_000 });
   const error = await start.catch((thrown: unknown) => thrown);
-  expect(error).toMatchObject({ code: CLI_ERRORS.PROGRAM_SLOW.code, context: { seconds: 1.5 } });
+  expect(error).toMatchObject({ code: CLI_ERRORS.PROGRAM_SLOW.code, context: { seconds: 2 } });
   expect((error as Error).message).toContain("still working on it");
 });
 
@@ -109,7 +109,7 @@ test("a program that ends by itself later is reported as lost", async () => {
 
 test("a program ends when its parent is killed, because its IPC channel closes", async () => {
   await using given = await setup();
-  const parent = fork(fixture("parent.ts"), [given.logPath], { stdio: "ignore" });
+  const parent = fork(fixture("parent.mjs"), [given.logPath], { stdio: "ignore" });
   const [{ childPid }] = (await once(parent, "message")) as [{ childPid: number }];
   expect(isAlive(childPid)).toBe(true);
   parent.kill("SIGKILL");

@@ -32,9 +32,9 @@ export interface NodePlan {
 }
 
 export const NODE_PLANS: readonly NodePlan[] = [
-  { name: "node-alpha", owner: "olivia", coreShare: 1, pricePerHour: "0.6" },
-  { name: "node-beta", owner: "boris", coreShare: 0.5, pricePerHour: "0.5" },
-  { name: "node-gamma", owner: "grace", coreShare: 1, pricePerHour: "1.2" },
+  { name: "node-alpha", owner: "olivia", coreShare: 1, pricePerHour: "0.06" },
+  { name: "node-beta", owner: "boris", coreShare: 0.5, pricePerHour: "0.05" },
+  { name: "node-gamma", owner: "grace", coreShare: 1, pricePerHour: "0.12" },
 ];
 
 export interface LocalMarketOptions {

@@ -146,7 +146,7 @@ async function guarded<T>(library: OrtLibrary, during: string, call: () => Promi
 }
 
 function outputNamed(outputs: InferenceSession.OnnxValueMapType, name: string): Tensor {
-  return defined<Tensor>(outputs[name] as Tensor | undefined, `the output ${name}`);
+  return defined(outputs[name], `the output ${name}`);
 }
 
 function floats(tensor: Tensor): Float32Array {

@@ -146,24 +146,23 @@ test("[TR7] a loss that is no number fails the job with the very step, however m
   expect(ofKind(oneByOne, "failed")).toEqual([failed]);
 });
 
-test.each<[Partial<TrainingJob>, string]>([
-  [{ batchSize: 0 }, "backend/setting-invalid"],
-  [{ batchSize: 84 }, "backend/setting-invalid"],
-  [{ epochs: 1.5 }, "backend/setting-invalid"],
-  [{ threads: 0 }, "backend/setting-invalid"],
-  [{ checkpointEverySteps: 0 }, "backend/setting-invalid"],
-  [{ learningRate: 0 }, "backend/setting-invalid"],
-  [{ learningRate: Number.NaN }, "backend/setting-invalid"],
-  [{ seed: "18446744073709551616" }, "backend/setting-invalid"],
-  [{ seed: "-1" }, "backend/setting-invalid"],
-  [{ graph: REGRESSOR }, "backend/dataset-unfit"],
-  [
-    { graph: CLASSIFIER.replaceAll('"units": 3', '"units": 4').replaceAll('"classes": 3', '"classes": 4') },
-    "backend/dataset-unfit",
-  ],
-])("the job's own fault %j fails it as %s before any step", async (changes, code) => {
+const FOUR_CLASSES = CLASSIFIER.replaceAll('"units": 3', '"units": 4').replaceAll('"classes": 3', '"classes": 4');
+
+test.each<[string, Partial<TrainingJob>, string]>([
+  ["a batch of none", { batchSize: 0 }, "setting-invalid"],
+  ["a batch larger than the data", { batchSize: 84 }, "setting-invalid"],
+  ["half an epoch", { epochs: 1.5 }, "setting-invalid"],
+  ["no thread", { threads: 0 }, "setting-invalid"],
+  ["no steps between checkpoints", { checkpointEverySteps: 0 }, "setting-invalid"],
+  ["a learning rate of 0", { learningRate: 0 }, "setting-invalid"],
+  ["a learning rate that is no number", { learningRate: Number.NaN }, "setting-invalid"],
+  ["a seed of 65 bits", { seed: "18446744073709551616" }, "setting-invalid"],
+  ["a negative seed", { seed: "-1" }, "setting-invalid"],
+  ["a graph for numbers", { graph: REGRESSOR }, "dataset-unfit"],
+  ["a graph of four classes for three", { graph: FOUR_CLASSES }, "dataset-unfit"],
+])("a job with %s fails by its own fault before any step", async (_name, changes, code) => {
   const events = await trained(await tinyJob(changes));
-  expect(events).toMatchObject([{ kind: "failed", blame: "job", code, step: 0 }]);
+  expect(events).toMatchObject([{ kind: "failed", blame: "job", code: `backend/${code}`, step: 0 }]);
 });
 
 test("numbers for a classifier, and targets of another shape, do not fit", async () => {

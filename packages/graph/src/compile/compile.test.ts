@@ -54,12 +54,12 @@ test("a compiled model says what a driver feeds and reads", () => {
   expect(moments).toHaveLength(12);
 });
 
-test("the same graph and options give the same bytes", () => {
+test("[CM1] the same graph and options give the same bytes", () => {
   expect(setup(3).train.onnx).toEqual(setup(3).train.onnx);
   expect(setup(3).predict.onnx).toEqual(setup(3).predict.onnx);
 });
 
-test("K steps in one run are K runs of one step, bit for bit", async () => {
+test("[CM2] K steps in one run are K runs of one step, bit for bit", async () => {
   const steps = 4;
   const [loop, single] = [setup(steps), setup(1)];
   const size = 4 * sizeOf(SAMPLE);
@@ -111,7 +111,7 @@ test("a regression has no `correct`, and its labels have the answer's shape", as
   expect(result.losses).toHaveLength(1);
 });
 
-test("a prediction takes any number of samples and does not depend on the others", async () => {
+test("[CM5] a prediction takes any number of samples and does not depend on the others", async () => {
   const model = setup(1);
   const state = randomState(model);
   const xs = randomFloats(7 * sizeOf(SAMPLE), 9);
@@ -142,7 +142,7 @@ test("the loss may take scores where the answer is a Softmax of them", async () 
   expect(losses[0]).toBeCloseTo((-Math.log(answer[0] ?? 0) - Math.log(answer[4] ?? 0)) / 2, 5);
 });
 
-test("a graph that is wrong is refused with every problem and its fix", () => {
+test("[CM6] a graph that is wrong is refused with every problem and its fix", () => {
   const rows: GraphRows = { layers: { last: ["Dense", { units: 3 }], out: ["Output", { classes: 3 }] } };
   const error = caught(() => setup(1, rows));
   expect(isError(error, COMPILE_ERRORS.GRAPH_INVALID) && error.message).toContain("insert a Flatten before it");

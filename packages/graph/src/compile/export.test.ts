@@ -40,7 +40,7 @@ function refusal(run: () => unknown): unknown {
   return undefined;
 }
 
-test("an exported model answers as the prediction program does, with weights inside and any batch", async () => {
+test("[CM5] an exported model answers as the prediction program does, with weights inside and any batch", async () => {
   const { model, state } = setup();
   const session = await openSession(model.exportOnnx(state));
   expect(session.inputNames).toEqual(["input"]);
@@ -59,7 +59,7 @@ test("an exported model answers as the prediction program does, with weights ins
   }
 });
 
-test("an exported model holds ONNX's own operators, the layers as drawn, and its maker's name", () => {
+test("[CM5] an exported model holds ONNX's own operators, the layers as drawn, and its maker's name", () => {
   const { model, state } = setup();
   const text = textOf(model.exportOnnx(state));
   expect(text).toContain("CyxWiz");

@@ -190,12 +190,12 @@ describe.each(Object.entries(CASES))("%s", (_name, given) => {
   const prepared = setup(given);
   const { model, x, labels, masks, state, reference, weights } = prepared;
 
-  test("predicts what the formula says", async () => {
+  test("[CM3] predicts what the formula says", async () => {
     const expected = reference("infer", weights).predictions.data;
     expect(relativeError([...(await predict(model, state, x))], [...expected])).toBeLessThan(1e-5);
   });
 
-  test("has the loss, the gradients and the statistics that the formula says", async () => {
+  test("[CM3] has the loss, the gradients and the statistics that the formula says", async () => {
     const result = await trainOnce(model, state, { xs: x, ys: labels, masks });
     const { predictions, statistics } = reference("train", weights);
     expect(result.losses[0]).toBeCloseTo(lossOf(predictions, labels, model.task), 5);

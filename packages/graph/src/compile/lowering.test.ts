@@ -55,7 +55,7 @@ const GRAPHS: readonly (readonly [sample: readonly number[], rows: GraphRows])[]
 
 const DIGEST = "bbf8b82155a12fb60781161f2472cc1c2733129239e250421d64d3176acb61b6";
 
-test("the emitted graphs are those that the lowering's name stands for", () => {
+test("[CM7] the emitted graphs are those that the lowering's name stands for", () => {
   const hash = createHash("sha256");
   for (const [sampleShape, rows] of GRAPHS) {
     const model = compile(graphOf(rows), { batchSize: 4, sampleShape, stepsPerRun: 2 });

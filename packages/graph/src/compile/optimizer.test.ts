@@ -54,7 +54,7 @@ const CASES: readonly (readonly [optimizer: LayerRow, rule: Rule])[] = [
   [["AdamW", { weight_decay: 0 }], adamRule({ ...usual, decay: 0, decoupled: true })],
 ];
 
-test.each(CASES)("%j takes the steps that PyTorch's formula takes", async (optimizer, rule) => {
+test.each(CASES)("[CM4] %j takes the steps that PyTorch's formula takes", async (optimizer, rule) => {
   const graph = graphOf({
     layers: {
       first: ["Dense", { units: 3 }],

@@ -69,7 +69,8 @@ function checkVersion(at: JsonAt, assumptions: Assumption[]): void {
     assumptions.push({ code: "version-missing", nodeName: "", nodeId: null, message });
     return;
   }
-  if (/^1(\.\d+)*$/.test(String(at.value))) return;
+  const isText = typeof at.value === "string" || typeof at.value === "number";
+  if (isText && /^1(\.\d+)*$/.test(String(at.value))) return;
   const context = { version: showJson(at.value), readable: [1] };
   throw new AppError(GRAPH_ERRORS.FILE_VERSION_UNSUPPORTED, context);
 }

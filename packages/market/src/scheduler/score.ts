@@ -3,7 +3,7 @@
  *
  * No term depends on the job. That is what lets the plan keep units in an index by score instead of scoring every unit
  * for every job; whether a unit suits a job is the filters' question.
- * @see seeds/004-central-server.md, "Scheduling Algorithm": device 100, memory 50, reputation × 30, −10 per active job.
+ * @see Central Server document, "Scheduling Algorithm": device 100, memory 50, reputation × 30, −10 per active job.
  */
 import type { Amount } from "@cyxwiz/primitives";
 import { REPUTATION_MAX } from "../reputation/reputation.ts";

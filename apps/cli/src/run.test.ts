@@ -1,0 +1,188 @@
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
+import { writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { expect, test } from "vitest";
+import { refusal, sampleJob, settledJob, startTestMarket, JOB_ID } from "./client/test-market.ts";
+import { CLI_ERRORS } from "./errors.ts";
+import { createTestCli } from "./test-run.ts";
+
+const WALLET = { balance: "7.5", locked: "2.5", earned: "0", rail: "ledger", simulated: true };
+
+/** An address on loopback that nothing listens on. */
+async function deadUrl(): Promise<string> {
+  const server = createServer();
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  const { port } = server.address() as AddressInfo;
+  await new Promise<void>((resolve) => server.close(() => resolve()));
+  return `http://127.0.0.1:${port}`;
+}
+
+test("a result goes to standard output and nothing to standard error", async () => {
+  await using market = await startTestMarket({ "GET /api/wallet": { json: WALLET } });
+  await using cli = await createTestCli({ signedInTo: market.url });
+  const ran = await cli.cyxwiz(["wallet", "balance"]);
+  expect(ran).toMatchObject({ code: 0, err: "" });
+  expect(ran.out).toMatch(/Balance {4}7.5 CYXWIZ\nIn escrow {2}2.5 CYXWIZ\n.*\n.*simulated money/);
+  expect(market.requests[0]?.authorization).toBe("Bearer saved-token");
+});
+
+test("with --json, before or after the command, the result is one JSON object", async () => {
+  await using market = await startTestMarket({ "GET /api/wallet": { json: WALLET } });
+  await using cli = await createTestCli({ signedInTo: market.url });
+  for (const args of [
+    ["wallet", "balance", "--json"],
+    ["--json", "wallet", "balance"],
+  ]) {
+    const { code, out } = await cli.cyxwiz(args);
+    expect(code).toBe(0);
+    expect(JSON.parse(out)).toEqual(WALLET);
+  }
+});
+
+test("whoever is not signed in is told how to, and the exit code is 1", async () => {
+  await using cli = await createTestCli();
+  const { code, out, err } = await cli.cyxwiz(["jobs", "list"]);
+  expect({ code, out }).toEqual({ code: 1, out: "" });
+  expect(err).toBe(
+    'cyxwiz: "cyxwiz jobs list" needs an account: run "cyxwiz login --register" (or "cyxwiz login") first\n',
+  );
+});
+
+test("an error with --json is an object with a sentence and a stable code", async () => {
+  await using cli = await createTestCli();
+  const { code, out } = await cli.cyxwiz(["wallet", "balance", "--json"]);
+  expect(code).toBe(1);
+  expect(JSON.parse(out)).toEqual({
+    error: expect.stringContaining("needs an account"),
+    code: CLI_ERRORS.NOT_SIGNED_IN.code,
+  });
+});
+
+test("a market that nobody can reach is exit code 4, with the address and a question", async () => {
+  const url = await deadUrl();
+  await using cli = await createTestCli({ signedInTo: url });
+  const { code, out, err } = await cli.cyxwiz(["wallet", "balance", "--json"]);
+  expect(code).toBe(4);
+  expect(JSON.parse(out)).toMatchObject({ code: "protocol/unreachable" });
+  expect(err).toContain(url);
+  expect(err).toContain("is the Central Server running");
+});
+
+test("another program at the market's address is exit code 1, and is not taken for a market", async () => {
+  await using market = await startTestMarket({ "GET /api/wallet": { bytes: Buffer.from("<html>hello</html>") } });
+  await using cli = await createTestCli({ signedInTo: market.url });
+  const { code, err } = await cli.cyxwiz(["wallet", "balance"]);
+  expect(code).toBe(1);
+  expect(err).toContain("something that is not a CyxWiz answer");
+});
+
+test("what the market refuses is exit code 3, in its own words and with its own code", async () => {
+  const json = refusal("CONFLICT", "your wallet holds 1 CYXWIZ, this needs 5", { reason: "market/insufficient-funds" });
+  await using market = await startTestMarket({ "POST /api/wallet/faucet": { status: 409, json } });
+  await using cli = await createTestCli({ signedInTo: market.url });
+  const { code, out, err } = await cli.cyxwiz(["wallet", "faucet", "100", "--json"]);
+  expect(code).toBe(3);
+  expect(err).toBe("cyxwiz: your wallet holds 1 CYXWIZ, this needs 5\n");
+  expect(JSON.parse(out)).toEqual({
+    error: "your wallet holds 1 CYXWIZ, this needs 5",
+    code: "market/insufficient-funds",
+  });
+});
+
+test("each problem of a refused graph is a line with its fix", async () => {
+  const problems = [
+    { message: "dense_1 has no input", fix: "connect one" },
+    { message: "two losses", fix: "remove one" },
+  ];
+  const answer = { status: 422, json: refusal("INVALID_REQUEST", "the graph cannot be trained", { problems }) };
+  await using market = await startTestMarket({ [`GET /api/jobs/${JOB_ID}`]: answer });
+  await using cli = await createTestCli({ signedInTo: market.url });
+  const { err } = await cli.cyxwiz(["jobs", "show", JOB_ID]);
+  expect(err.trimEnd().split("\n")).toEqual([
+    "cyxwiz: the graph cannot be trained",
+    "  dense_1 has no input → connect one",
+    "  two losses → remove one",
+  ]);
+});
+
+test("CYXWIZ_TOKEN and CYXWIZ_URL are enough without a login, and win over one", async () => {
+  await using market = await startTestMarket({ "GET /api/wallet": { json: WALLET } });
+  for (const signedInTo of [undefined, await deadUrl()]) {
+    await using cli = await createTestCli(signedInTo === undefined ? {} : { signedInTo });
+    const env = { CYXWIZ_TOKEN: "from-the-environment", CYXWIZ_URL: market.url };
+    expect(await cli.cyxwiz(["wallet", "balance"], { env })).toMatchObject({ code: 0 });
+    expect(market.requests.at(-1)?.authorization).toBe("Bearer from-the-environment");
+  }
+});
+
+test("a CYXWIZ_URL that is no address is wrong usage", async () => {
+  await using cli = await createTestCli();
+  const env = { CYXWIZ_TOKEN: "t", CYXWIZ_URL: "localhost:8080" };
+  const { code, err } = await cli.cyxwiz(["wallet", "balance"], { env });
+  expect(code).toBe(2);
+  expect(err).toContain('CYXWIZ_URL is "localhost:8080": expected an address like http://127.0.0.1:8080');
+});
+
+test("Ctrl-C while watching is exit code 130, and says that the job goes on", async () => {
+  const controller = new AbortController();
+  await using market = await startTestMarket({
+    [`GET /api/jobs/${JOB_ID}`]: (response) => {
+      response.end(JSON.stringify(sampleJob()));
+      response.once("close", () => controller.abort());
+    },
+  });
+  await using cli = await createTestCli({ signedInTo: market.url });
+  const ran = await cli.cyxwiz(["jobs", "watch", JOB_ID, "--json"], { signal: controller.signal });
+  expect(ran.code).toBe(130);
+  expect(ran.err).toContain(`Job ${JOB_ID} goes on. Follow it with: cyxwiz jobs watch ${JOB_ID}`);
+  expect(JSON.parse(ran.out)).toEqual({ error: "interrupted", code: "cli/interrupted" });
+});
+
+test("watching a job that is over shows its result, its curve and its money at once", async () => {
+  const losses = [1, 2, 3].map((step) => ({ step, loss: 1 / step, accuracy: null, test_accuracy: null }));
+  await using market = await startTestMarket({
+    [`GET /api/jobs/${JOB_ID}`]: { json: settledJob() },
+    [`GET /api/jobs/${JOB_ID}/losses`]: { json: { points: losses } },
+  });
+  await using cli = await createTestCli({ signedInTo: market.url });
+  const { code, out, err } = await cli.cyxwiz(["jobs", "watch", JOB_ID]);
+  expect(code).toBe(0);
+  expect(err).toContain("Training loss over 3 steps");
+  expect(out).toContain("Accuracy on held-out data  97.5 %");
+  expect(out).toContain("owner    90 %      1.8");
+});
+
+test("a result in a pipe has no colours although standard error is a screen that shows them", async () => {
+  await using market = await startTestMarket({ [`GET /api/jobs/${JOB_ID}`]: { json: sampleJob() } });
+  await using cli = await createTestCli({ signedInTo: market.url });
+  const show = async (env: NodeJS.ProcessEnv): Promise<string> =>
+    (await cli.cyxwiz(["jobs", "show", JOB_ID], { env, isScreen: true })).out;
+  expect(await show({})).not.toContain("\u001B");
+  expect(await show({ FORCE_COLOR: "1" })).toContain("\u001B[32m");
+});
+
+test("jobs are listed newest first as the market gives them, and none is a hint at what to do", async () => {
+  const { events: _events, checkpoints: _checkpoints, placement: _placement, ...summary } = sampleJob();
+  await using market = await startTestMarket({
+    "GET /api/jobs": [{ json: { jobs: [summary], next_cursor: null } }, { json: { jobs: [], next_cursor: null } }],
+  });
+  await using cli = await createTestCli({ signedInTo: market.url });
+  const { out } = await cli.cyxwiz(["jobs", "list", "--state", "running", "--limit", "5"]);
+  expect(market.requests[0]?.url).toBe("/api/jobs?limit=5&state=RUNNING");
+  expect(out).toContain(`${JOB_ID}  Digits CNN  RUNNING  50.0 %  node-alpha`);
+  expect((await cli.cyxwiz(["jobs", "list"])).out).toContain("No jobs yet. Train something: cyxwiz train");
+});
+
+test("a graph file that cannot be read is named, and a job id cannot leave its place in the address", async () => {
+  await using market = await startTestMarket({});
+  await using cli = await createTestCli({ signedInTo: market.url });
+  const missing = join(cli.home, "missing.cyxwiz");
+  const { code, err } = await cli.cyxwiz(["quote", missing, "--data", "mnist"]);
+  expect(code).toBe(1);
+  expect(err).toContain(`cannot read ${missing}`);
+  await writeFile(missing, "no graph");
+  expect((await cli.cyxwiz(["quote", missing, "--data", "mnist"])).code).toBe(1);
+  await cli.cyxwiz(["jobs", "show", "../wallet"]);
+  expect(market.requests.at(-1)?.url).toBe("/api/jobs/..%2Fwallet");
+});
