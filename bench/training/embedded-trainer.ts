@@ -1,6 +1,5 @@
 /** Our side of the training-step benchmark: the embedded driver, one timed window at a time, and a reference kernel. */
-import { loadOrtNode } from "../../packages/backend/src/driver/ort-node.ts";
-import type { RunInputs, TrainingSession } from "../../packages/backend/src/driver/training-driver.ts";
+import { loadOrtNode, type RunInputs, type TrainingSession } from "@cyxwiz/backend";
 import { compile, sequential } from "@cyxwiz/graph";
 import { BATCHES, benchData, benchState, LEARNING_RATE, type BenchModel } from "../training-models.ts";
 

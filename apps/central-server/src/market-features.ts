@@ -62,12 +62,12 @@ export interface Market {
 
 /** The market on an object store, without background work. */
 export function wireMarket(context: ServerContext, store: ObjectStore): Market {
-  const { db, clock } = context;
+  const { db } = context;
   const machines = wireMachines(context, () => work.scheduler.wake());
   const fleet = (): Promise<readonly FleetUnit[]> =>
     readFleet({ db, presence: machines.presence, isReachable: (nodeId) => work.streams.has(nodeId) });
   const work = wireWork(context, fleet);
-  const objects = new ObjectService({ db, clock, store });
+  const objects = new ObjectService({ ...context, store });
   const quotes = new QuoteService({ ...context, signer: quoteSigner(context), readFleet: fleet });
   const reader = new JobReader({ db, progress: work.progress, readFleet: fleet });
   return {
@@ -204,19 +204,14 @@ function wireServices(
     const own = new Set<string>((await work.live.ofNode(nodeId)).map((one) => one.jobId));
     return claimed.filter((jobId) => !own.has(jobId));
   };
-  const stillRunning: Parameters<typeof createMachineHandlers>[0]["stillRunning"] = async (nodeId, running) => {
-    if (running.length === 0) return;
-    for (const own of await work.live.ofNode(nodeId)) {
-      const isRunning = running.some(
-        (one) => one.assignmentId === own.assignmentId && one.fencingToken === own.fencingToken,
-      );
-      if (isRunning) work.live.extend(own.assignmentId);
-    }
-  };
   return [
     implement(JobServiceDescription, createJobHandlers({ ...shared, userOf: callingUser })),
     implement(NodeService, {
-      ...createMachineHandlers({ ...shared, jobsToCancel, stillRunning }),
+      ...createMachineHandlers({
+        ...shared,
+        jobsToCancel,
+        stillRunning: (nodeId, running) => work.live.stillRunning(nodeId, running),
+      }),
       ...createNodeReportHandlers(shared),
       streamTasks: createStreamTasks(shared),
     }),

@@ -8,3 +8,7 @@ export const WATCH_INTERVAL_MS = 200;
 export const WATCH_ATTEMPTS = 30;
 /** Lines of a program's log that an error shows. */
 export const LOG_TAIL_LINES = 15;
+/** Jobs in one page while looking for those in one state: the most that the market gives at once. */
+export const LIST_PAGE_JOBS = 100;
+/** Pages of a list that one command reads: 5,000 jobs back, a few seconds at worst. */
+export const LIST_PAGES = 50;

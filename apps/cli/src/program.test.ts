@@ -48,8 +48,8 @@ test.each([
   ["trian x.cyxwiz", "Did you mean train?"],
   ["jobs show", "missing required argument 'job'"],
   ["jobs show one two", "too many arguments"],
-  ["jobs list --limit 0", "expected a whole number from 1 to 200"],
-  ["jobs list --limit many", "expected a whole number from 1 to 200"],
+  ["jobs list --limit 0", "expected a whole number from 1 to 100"],
+  ["jobs list --limit many", "expected a whole number from 1 to 100"],
   ["jobs list --state resting", "expected one of CREATED, QUEUED"],
   ["jobs list --stat RUNNING", "Did you mean --state?"],
   ["up --nodes 4", "expected a whole number from 0 to 3"],
@@ -79,8 +79,8 @@ test("with --json wrong usage is one JSON object on standard output", async () =
   await using cli = await createTestCli();
   const { code, out, err } = await cli.cyxwiz(["jobs", "list", "--limit", "x", "--json"]);
   expect(code).toBe(2);
-  expect(JSON.parse(out)).toEqual({ error: expect.stringContaining("whole number from 1 to 200"), code: "cli/usage" });
-  expect(err).toContain("whole number from 1 to 200");
+  expect(JSON.parse(out)).toEqual({ error: expect.stringContaining("whole number from 1 to 100"), code: "cli/usage" });
+  expect(err).toContain("whole number from 1 to 100");
   const missing = await cli.cyxwiz(["--json"]);
   expect(JSON.parse(missing.out)).toEqual({ error: "a command is missing", code: "cli/usage" });
 });

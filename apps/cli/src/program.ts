@@ -108,7 +108,7 @@ function addJobCommands(program: Command, context: ContextOf): void {
   example(jobs.command("list"), "cyxwiz jobs list --state RUNNING")
     .description("your jobs, newest first")
     .option("--state <state>", "only jobs in this state, like RUNNING", jobState)
-    .option("--limit <n>", "how many", wholeNumber(1, 200), 20)
+    .option("--limit <n>", "how many", wholeNumber(1, 100), 20)
     .action(async (options, command: Command) => await listJobs(context(command), options));
   example(jobs.command("show <job>"), "cyxwiz jobs show 4a1c…")
     .description("one job: result, node, money, and what happened")

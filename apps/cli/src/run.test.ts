@@ -163,15 +163,69 @@ test("a result in a pipe has no colours although standard error is a screen that
 });
 
 test("jobs are listed newest first as the market gives them, and none is a hint at what to do", async () => {
-  const { events: _events, checkpoints: _checkpoints, placement: _placement, ...summary } = sampleJob();
   await using market = await startTestMarket({
-    "GET /api/jobs": [{ json: { jobs: [summary], next_cursor: null } }, { json: { jobs: [], next_cursor: null } }],
+    "GET /api/jobs": [{ json: { jobs: [sampleJob()], next_cursor: null } }, { json: { jobs: [], next_cursor: null } }],
   });
   await using cli = await createTestCli({ signedInTo: market.url });
-  const { out } = await cli.cyxwiz(["jobs", "list", "--state", "running", "--limit", "5"]);
-  expect(market.requests[0]?.url).toBe("/api/jobs?limit=5&state=RUNNING");
+  const { out } = await cli.cyxwiz(["jobs", "list", "--limit", "5"]);
+  expect(market.requests[0]?.url).toBe("/api/jobs?limit=5");
   expect(out).toContain(`${JOB_ID}  Digits CNN  RUNNING  50.0 %  node-alpha`);
   expect((await cli.cyxwiz(["jobs", "list"])).out).toContain("No jobs yet. Train something: cyxwiz train");
+});
+
+test("jobs in one state are looked for page by page, until the limit or the end", async () => {
+  const [running, completed] = [sampleJob(), settledJob()];
+  const pages = [
+    { json: { jobs: [completed, running], next_cursor: "two" } },
+    { json: { jobs: [running, running, completed], next_cursor: null } },
+  ];
+  await using market = await startTestMarket({ "GET /api/jobs": [...pages, ...pages] });
+  await using cli = await createTestCli({ signedInTo: market.url });
+  const found = async (limit: string): Promise<number> => {
+    const { out } = await cli.cyxwiz(["jobs", "list", "--state", "running", "--limit", limit, "--json"]);
+    return (JSON.parse(out) as { jobs: unknown[] }).jobs.length;
+  };
+  expect(await found("2")).toBe(2);
+  expect(market.requests.map(({ url }) => url)).toEqual(["/api/jobs?limit=100", "/api/jobs?limit=100&cursor=two"]);
+  expect(await found("20")).toBe(3);
+  expect((await cli.cyxwiz(["jobs", "list", "--state", "FAILED"])).out).toBe("No job is FAILED.\n");
+});
+
+test("node start runs a Server Node and ends with its exit code", async () => {
+  await using cli = await createTestCli();
+  const config = join(cli.home, "node.toml");
+  await writeFile(config, "[node]\nno_such_key = 1\n");
+  expect((await cli.cyxwiz(["node", "start", "--config", config])).code).toBe(2);
+});
+
+test("the wallet's history is as long as asked, over as many pages as that takes", async () => {
+  const entry = (id: number): unknown => ({
+    id: `${id}`,
+    at: "2026-01-01T10:00:00Z",
+    kind: id === 1 ? "faucet" : "lock",
+    amount: id === 1 ? "100" : "-2.5",
+    balance: "97.5",
+    job_id: null,
+    memo: `entry ${id}`,
+  });
+  await using market = await startTestMarket({
+    "GET /api/wallet/history": [
+      { json: { entries: [entry(3), entry(2)], next_cursor: "older" } },
+      { json: { entries: [entry(1)], next_cursor: null } },
+      { json: { entries: [entry(3), entry(2)], next_cursor: "older" } },
+      { json: { entries: [], next_cursor: null } },
+    ],
+  });
+  await using cli = await createTestCli({ signedInTo: market.url });
+  const history = async (limit: string): Promise<string> =>
+    (await cli.cyxwiz(["wallet", "history", "--limit", limit])).out;
+  expect((await history("20")).split("\n").slice(1, -1)).toEqual([
+    "2026-01-01 10:00:00  lock      -2.5     97.5  entry 3",
+    "2026-01-01 10:00:00  lock      -2.5     97.5  entry 2",
+    "2026-01-01 10:00:00  faucet     100     97.5  entry 1",
+  ]);
+  expect(await history("1")).not.toContain("entry 2");
+  expect(await history("1")).toContain("cyxwiz wallet faucet 100");
 });
 
 test("a graph file that cannot be read is named, and a job id cannot leave its place in the address", async () => {

@@ -89,7 +89,7 @@ test("a node registers with its key's proof, beats on both paths, and does a job
   });
 });
 
-test("what a job needs is found after kill -9: left-over work is removed, the key stays, the owner's token is not needed", async () => {
+test("[NI4] what a job needs is found after kill -9: left-over work is removed, the key stays, the owner's token is not needed", async () => {
   await using folder = await tempFolder();
   await using central = await FakeCentral.start();
   let nodeId = "";
@@ -107,7 +107,7 @@ test("what a job needs is found after kill -9: left-over work is removed, the ke
   expect(await readdir(folder.path)).not.toContain("work");
 });
 
-test("a restart of the server in the middle of a job loses no report, and the hello lists what runs", async () => {
+test("[NR2] a restart of the server in the middle of a job loses no report, and the hello lists what runs", async () => {
   await using at = await setup({ pauseAt: 5 });
   const { central, running } = at;
   central.verdict = (report) => (report.message.case === "checkpoint" ? "silent" : { accepted: true });
@@ -122,7 +122,7 @@ test("a restart of the server in the middle of a job loses no report, and the he
   expect(kinds.slice(kinds.lastIndexOf("accepted") + 1)).toEqual(["checkpoint", "checkpoint", "checkpoint", "result"]);
 });
 
-test("an upload waits for a store that is away", async () => {
+test("[NJ4] an upload waits for a store that is away", async () => {
   await using at = await setup();
   const { central, running } = at;
   central.isStoreDown = true;
@@ -181,7 +181,7 @@ test("a unit is paused by the server's command and then declines", async () => {
   expect(central.last("declined")).toMatchObject({ code: NODE_ERRORS.UNIT_NOT_READY.code });
 });
 
-test("stopping drains: a last checkpoint is stored and reported, and status.json shows the end", async () => {
+test("[NJ7] stopping drains: a last checkpoint is stored and reported, and status.json shows the end", async () => {
   await using at = await setup({ pauseAt: 4 });
   const { central, running, dataDir } = at;
   central.assign(await sampleAssignment(ONE_THREAD));

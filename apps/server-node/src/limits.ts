@@ -48,9 +48,6 @@ export const REPORTS_IN_FLIGHT = 32;
 /** Progress reports of one assignment that wait for an answer: an answer later than two seconds is not waited for. */
 export const PROGRESS_IN_FLIGHT = 4;
 
-/** Messages from the server that wait to be handled: it sends one per assignment, cancel and answer. */
-export const WAITING_MESSAGES = 1_024;
-
 /** Progress goes to the server at most this often; only the newest counts. */
 export const PROGRESS_EVERY_MS = 500;
 

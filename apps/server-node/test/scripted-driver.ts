@@ -3,7 +3,9 @@ import { createHash } from "node:crypto";
 import { mkdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { TrainingEvent, TrainingJob } from "@cyxwiz/backend";
-import type { TrainerOptions, TrainerProcess, TrainingDriver } from "../src/jobs/trainer.ts";
+import type { StartTrainer, TrainerProcess, TrainingDriver } from "../src/jobs/trainer.ts";
+
+type TrainerOptions = Parameters<StartTrainer>[1];
 
 export interface Script {
   readonly totalSteps?: number;

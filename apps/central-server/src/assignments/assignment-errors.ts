@@ -21,7 +21,8 @@ export const ASSIGNMENT_ERRORS: {
     code: "central/fencing-token-mismatch",
     rpc: "failed-precondition",
     retry: "never",
-    message: (c) => `the assignment ${c.assignmentId} has fencing token ${c.current}, not ${c.token}: drop what runs under the old one`,
+    message: (c) =>
+      `the assignment ${c.assignmentId} has fencing token ${c.current}, not ${c.token}: drop what runs under the old one`,
   },
   STEP_INVALID: {
     code: "central/step-out-of-range",
@@ -33,7 +34,8 @@ export const ASSIGNMENT_ERRORS: {
     code: "central/artifact-not-found",
     rpc: "failed-precondition",
     retry: "never",
-    message: (c) => `the ${c.what} ${c.cid} is not an object that this node uploaded, or its size differs: POST it to /api/objects first`,
+    message: (c) =>
+      `the ${c.what} ${c.cid} is not an object that this node uploaded, or its size differs: POST it to /api/objects first`,
   },
   HELLO_MISSING: {
     code: "central/hello-missing",

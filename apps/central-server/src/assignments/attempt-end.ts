@@ -82,7 +82,12 @@ export class AttemptEnd {
         job = await commitSteps(transaction, { job, assignment: started.assignment, checkpoint, at });
       }
       const message = "every step is done and the result is stored";
-      const progress = JSON.stringify({ ...NO_PROGRESS, ...this.#options.progress.latest(live.jobId), step: live.totalSteps, secondsLeft: 0 });
+      const progress = JSON.stringify({
+        ...NO_PROGRESS,
+        ...this.#options.progress.latest(live.jobId),
+        step: live.totalSteps,
+        secondsLeft: 0,
+      });
       job = await moveJob(transaction, job, { event: "result-committed", at, message, also: { progress } });
       await this.#options.settlements.end(transaction, job, { kind: "completed", result: resultRecord(result) });
     });
@@ -180,7 +185,12 @@ export class AttemptEnd {
   }
 
   /** Back to the queue with its checkpoints, or FAILED when its retries are used up. */
-  async #requeue(transaction: MarketTransaction, job: JobRow, assignment: AssignmentRow, requeue: Requeue): Promise<void> {
+  async #requeue(
+    transaction: MarketTransaction,
+    job: JobRow,
+    assignment: AssignmentRow,
+    requeue: Requeue,
+  ): Promise<void> {
     const at = this.#now();
     const { failure, isBanned, isRetry } = requeue;
     if (job.cancel_keep_model !== null) {
@@ -217,7 +227,10 @@ export class AttemptEnd {
     job: JobRow,
     { onnx, weights }: Pick<ReportedResult, "onnx" | "weights">,
   ): Promise<void> {
-    for (const [what, artifact] of [["ONNX model", onnx], ["weights", weights]] as const) {
+    for (const [what, artifact] of [
+      ["ONNX model", onnx],
+      ["weights", weights],
+    ] as const) {
       if (!artifact) continue;
       await requireArtifact(transaction, live.ownerId, artifact, what);
       await addReader(transaction, artifact.cid, job.user_id as UserId);

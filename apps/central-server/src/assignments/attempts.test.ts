@@ -14,12 +14,16 @@ describe("attempts that do not end well", () => {
     const { jobId } = await market.submit(user);
     await market.schedule();
     const task = await first.task();
-    const declined = await first.report("declined", { ...idOf(task), code: "node/busy", message: "its owner plays a game" });
+    const declined = await first.report("declined", {
+      ...idOf(task),
+      code: "node/busy",
+      message: "its owner plays a game",
+    });
     expect(declined).toMatchObject({ accepted: true });
     await market.schedule();
     const waiting = await market.job(user, jobId);
     expect(waiting).toMatchObject({ state: "ESCROWED", node: null });
-    expect(waiting["waiting_because"]).toContain("declined this job before");
+    expect(waiting.waiting_because).toContain("declined this job before");
     const second = await market.connect(await market.register(owner, { name: "other", pricePerHour: "0.01" }));
     await market.schedule();
     expect(await second.task()).toMatchObject({ jobId });
@@ -46,7 +50,10 @@ describe("attempts that do not end well", () => {
 
     expect(await first.checkpoint(lost, 50n)).toMatchObject({ accepted: false, code: "central/assignment-over" });
     const stolen = { ...task, fencingToken: lost.fencingToken };
-    expect(await second.progress(stolen, 30n)).toMatchObject({ accepted: false, code: "central/fencing-token-mismatch" });
+    expect(await second.progress(stolen, 30n)).toMatchObject({
+      accepted: false,
+      code: "central/fencing-token-mismatch",
+    });
     expect(await second.result(task)).toMatchObject({ accepted: true });
     await market.settle();
 
@@ -54,7 +61,7 @@ describe("attempts that do not end well", () => {
     const ownersAfter25 = quoted / 4n - quoted / 4n / 10n;
     expect(await market.balance(alice)).toBe(ownersAfter25);
     expect(await market.balance(bob)).toBe(quoted - quoted / 10n - ownersAfter25);
-    expect((await market.job(user, jobId))["payment"].shares).toHaveLength(2);
+    expect((await market.job(user, jobId)).payment.shares).toHaveLength(2);
   });
 
   it("a job that four attempts lose is FAILED by nodes and refunded in full, committed steps included", async () => {
@@ -89,8 +96,14 @@ describe("attempts that do not end well", () => {
     const task = await node.task();
     await node.checkpoint(task, 50n);
     await node.progress(task, 61n, Number.NaN);
-    expect((await market.job(user, jobId))["loss"]).toBeNull();
-    const failure = { ...idOf(task), blame: Blame.JOB, code: "backend/loss-not-finite", message: "the loss is NaN", step: 61n };
+    expect((await market.job(user, jobId)).loss).toBeNull();
+    const failure = {
+      ...idOf(task),
+      blame: Blame.JOB,
+      code: "backend/loss-not-finite",
+      message: "the loss is NaN",
+      step: 61n,
+    };
     await node.report("failed", failure);
     await market.settle();
     const due = parseAmount(amount) / 2n;
@@ -115,8 +128,17 @@ describe("attempts that do not end well", () => {
     expect(await node.checkpoint(task, 25n)).toMatchObject({ accepted: false, code: "central/step-out-of-range" });
     expect(await node.checkpoint(task, 101n)).toMatchObject({ accepted: false, code: "central/step-out-of-range" });
     const foreign = await market.upload(user.token, "not the node's");
-    const claim = { ...idOf(task), step: 50n, cid: foreign.cid, sha256: "0".repeat(64), sizeBytes: BigInt(foreign.sizeBytes) };
-    expect(await node.report("checkpoint", claim)).toMatchObject({ accepted: false, code: "central/artifact-not-found" });
+    const claim = {
+      ...idOf(task),
+      step: 50n,
+      cid: foreign.cid,
+      sha256: "0".repeat(64),
+      sizeBytes: BigInt(foreign.sizeBytes),
+    };
+    expect(await node.report("checkpoint", claim)).toMatchObject({
+      accepted: false,
+      code: "central/artifact-not-found",
+    });
   });
 
   it("a checkpoint and a result whose answer was lost may be reported again", async () => {
@@ -127,7 +149,8 @@ describe("attempts that do not end well", () => {
     await market.schedule();
     const task = await node.task();
     const stored = { ...idOf(task), step: 25n, ...(await node.artifact("state")) };
-    for (let times = 0; times < 2; times++) expect(await node.report("checkpoint", stored)).toMatchObject({ accepted: true });
+    for (let times = 0; times < 2; times++)
+      expect(await node.report("checkpoint", stored)).toMatchObject({ accepted: true });
     for (let times = 0; times < 2; times++) expect(await node.result(task)).toMatchObject({ accepted: true });
     await market.settle();
     expect(await market.job(user, jobId)).toMatchObject({ state: "COMPLETED", payment: { escrow_state: "SETTLED" } });
@@ -173,7 +196,12 @@ describe("the task stream", () => {
     const task = await node.task();
     await node.checkpoint(task, 25n);
     await node.close();
-    const ghost = { assignmentId: "a7c0a9a0-9d8e-4f00-8a52-6d0f3c7f4a11", jobId: task.jobId, fencingToken: 1n, step: 3n };
+    const ghost = {
+      assignmentId: "a7c0a9a0-9d8e-4f00-8a52-6d0f3c7f4a11",
+      jobId: task.jobId,
+      fencingToken: 1n,
+      step: 3n,
+    };
     const back = await market.connect(machine, [ghost]);
     expect(await back.receive("cancel")).toMatchObject({ assignmentId: ghost.assignmentId });
     expect(await back.task()).toMatchObject({ assignmentId: task.assignmentId, resume: { step: 25n } });
@@ -192,8 +220,8 @@ describe("the task stream", () => {
       node = await market.connect(machine);
     }
     const job = await market.job(user, jobId);
-    expect(job["state"]).toBe("ESCROWED");
-    expect(job["events"].at(-1)).toMatchObject({ kind: "node-lost", message: expect.stringContaining("again and again") });
+    expect(job.state).toBe("ESCROWED");
+    expect(job.events.at(-1)).toMatchObject({ kind: "node-lost", message: expect.stringContaining("again and again") });
   });
 
   it("keeps jobs and leases over a restart: the node goes on under the same token", async () => {
@@ -228,7 +256,7 @@ describe("one computer", () => {
     const jobs = [(await market.submit(user)).jobId, (await market.submit(user)).jobId];
     await market.schedule();
     await market.schedule();
-    const states = await Promise.all(jobs.map(async (jobId) => (await market.job(user, jobId))["state"]));
+    const states = await Promise.all(jobs.map(async (jobId) => (await market.job(user, jobId)).state));
     expect(states.toSorted()).toEqual(["ASSIGNED", "ESCROWED"]);
     expect([first, second].filter((node) => node.has("assignment"))).toHaveLength(1);
     const devices = await market.send("GET", `/api/users/${owner.id}/devices`, { token: owner.token });

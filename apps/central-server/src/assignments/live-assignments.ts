@@ -2,7 +2,15 @@
  * The live attempts of this server, in memory: what progress must be checked against many times a second, and the
  * leases that it extends. The database has the same a second later; what is not in memory is read from there.
  */
-import { AppError, type AssignmentId, type JobId, type NodeId, type UnitId, type UserId } from "@cyxwiz/primitives";
+import {
+  AppError,
+  isUuid,
+  type AssignmentId,
+  type JobId,
+  type NodeId,
+  type UnitId,
+  type UserId,
+} from "@cyxwiz/primitives";
 import type { Clock } from "@cyxwiz/platform";
 import { sql } from "kysely";
 import type { Database } from "../database/open-database.ts";
@@ -58,10 +66,24 @@ export class LiveAssignments {
     return rows.map((row) => this.#keep(row));
   }
 
+  /** The node says that it still works on these: the leases of those that are its own go on. */
+  async stillRunning(
+    nodeId: NodeId,
+    running: readonly { assignmentId: string; fencingToken: bigint }[],
+  ): Promise<void> {
+    for (const { assignmentId, fencingToken } of running) {
+      const id = assignmentId as AssignmentId;
+      const live = this.#known.get(id) ?? (isUuid(id) ? await this.#load(id) : undefined);
+      if (live?.nodeId === nodeId && live.fencingToken === fencingToken) this.extend(live.assignmentId);
+    }
+  }
+
   /** Those of the given attempts that are live. */
   async byIds(ids: readonly string[]): Promise<readonly LiveAssignment[]> {
     if (ids.length === 0) return [];
-    const rows = await this.#rows().where("assignments.id", "in", [...ids]).execute();
+    const rows = await this.#rows()
+      .where("assignments.id", "in", [...ids])
+      .execute();
     return rows.map((row) => this.#keep(row));
   }
 

@@ -24,7 +24,10 @@ export interface ReportHandlerOptions {
   readonly principalOf: (context: RpcContext) => Principal;
 }
 
-type NodeReports = Pick<ServiceHandlers<typeof NodeService>, "reportProgress" | "reportCompletion" | "notifyJobAccepted">;
+type NodeReports = Pick<
+  ServiceHandlers<typeof NodeService>,
+  "reportProgress" | "reportCompletion" | "notifyJobAccepted"
+>;
 
 interface Tick {
   /** 0 to 1. */

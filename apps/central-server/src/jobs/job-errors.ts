@@ -40,13 +40,15 @@ export const JOB_ERRORS: {
     code: "central/job-in-verification",
     rpc: "failed-precondition",
     retry: "backoff",
-    message: (c) => `every step of the job ${c.jobId} is done and its result is being checked: it cannot be cancelled now`,
+    message: (c) =>
+      `every step of the job ${c.jobId} is done and its result is being checked: it cannot be cancelled now`,
   },
   MODEL_NOT_FOUND: {
     code: "central/model-not-found",
     rpc: "not-found",
     retry: "never",
-    message: (c) => `the job ${c.jobId} is ${c.state} and has no ${c.format} model: it is there once the job is COMPLETED`,
+    message: (c) =>
+      `the job ${c.jobId} is ${c.state} and has no ${c.format} model: it is there once the job is COMPLETED`,
   },
   JOB_TYPE_UNSUPPORTED: {
     code: "central/job-type-unsupported",
@@ -71,6 +73,7 @@ export const JOB_ERRORS: {
     code: "central/payment-ceiling-exceeded",
     rpc: "failed-precondition",
     retry: "never",
-    message: (c) => `the job costs ${c.amount} CYXWIZ and payment_amount allows ${c.ceiling}: raise it, or train fewer epochs`,
+    message: (c) =>
+      `the job costs ${c.amount} CYXWIZ and payment_amount allows ${c.ceiling}: raise it, or train fewer epochs`,
   },
 };

@@ -2,9 +2,24 @@
  * JobService. A malformed id and a bad token are gRPC errors; every other refusal is in the answer, as deployed Engines
  * expect. Another user's job does not exist for the caller.
  */
-import { isAppError, isError, parseAmount, parseJobId, parseQuoteId, type JobId, type QuoteId, type UserId } from "@cyxwiz/primitives";
+import {
+  isAppError,
+  isError,
+  parseAmount,
+  parseJobId,
+  parseQuoteId,
+  type JobId,
+  type QuoteId,
+  type UserId,
+} from "@cyxwiz/primitives";
 import { JOB_STATES, MARKET_ERRORS, type JobState } from "@cyxwiz/market";
-import { inBandError, StatusCode, toWireJobStatus, type JobService as JobServiceDescription, type SubmitJobRequest } from "@cyxwiz/protocol";
+import {
+  inBandError,
+  StatusCode,
+  toWireJobStatus,
+  type JobService as JobServiceDescription,
+  type SubmitJobRequest,
+} from "@cyxwiz/protocol";
 import type { Clock } from "@cyxwiz/platform";
 import type { RpcContext, ServiceHandlers } from "@cyxwiz/protocol/server";
 import type { Database } from "../database/open-database.ts";
@@ -18,7 +33,7 @@ import { findJob, historyOf, listJobs } from "./job-query.ts";
 import type { JobService } from "./job-service.ts";
 import type { JobSignals } from "./job-signals.ts";
 import { isEnded } from "./job-state.ts";
-import { toJobStatus } from "./job-status.ts";
+import { toJobStatus, type WireJobStatus } from "./job-status.ts";
 import { DEFAULT_JOBS_PAGE, DEFAULT_PRICE_LIMIT, JOB_UPDATE_INTERVAL_MS, MAX_JOBS_PAGE } from "./limits.ts";
 import type { LiveProgress } from "./live-progress.ts";
 
@@ -49,7 +64,7 @@ export function createJobHandlers(options: JobHandlerOptions): JobHandlers {
         const jobId = parseJobId(request.jobId);
         const record = await findJob(db, jobId, options.userOf(context).userId);
         const history = await historyOf(db, jobId);
-        return { status: toJobStatus(record, { live: progress.latest(jobId), history }) };
+        return { job: toJobStatus(record, { live: progress.latest(jobId), history }) };
       }),
     cancelJob: (request, context) =>
       refusingInBand(async () => {
@@ -69,7 +84,8 @@ export function createJobHandlers(options: JobHandlerOptions): JobHandlers {
       const { userId } = options.userOf(context);
       const limit = request.pageSize > 0 ? Math.min(request.pageSize, MAX_JOBS_PAGE) : DEFAULT_JOBS_PAGE;
       const before = request.pageToken === "" ? undefined : readJobCursor(request.pageToken);
-      const states = request.filterStatus === StatusCode.STATUS_UNKNOWN ? JOB_STATES : statesShownAs(request.filterStatus);
+      const states =
+        request.filterStatus === StatusCode.STATUS_UNKNOWN ? JOB_STATES : statesShownAs(request.filterStatus);
       const page = await listJobs(db, userId, { limit: limit + 1, before, states });
       const last = page.length > limit ? page[limit - 1]?.job : undefined;
       const total = await db
@@ -79,7 +95,9 @@ export function createJobHandlers(options: JobHandlerOptions): JobHandlers {
         .where("state", "in", [...states])
         .executeTakeFirstOrThrow();
       return {
-        jobs: page.slice(0, limit).map((record) => toJobStatus(record, { live: progress.latest(record.job.id as JobId) })),
+        jobs: page
+          .slice(0, limit)
+          .map((record) => toJobStatus(record, { live: progress.latest(record.job.id as JobId) })),
         nextPageToken: last ? writeJobCursor({ createdAt: last.created_at, id: last.id }) : "",
         totalCount: Number(total.total),
       };
@@ -88,7 +106,11 @@ export function createJobHandlers(options: JobHandlerOptions): JobHandlers {
 }
 
 /** By the caller's quote; without one the server quotes, and `payment_amount` is the ceiling. */
-async function submit({ db, jobs, quotes }: JobHandlerOptions, request: SubmitJobRequest, userId: UserId): Promise<JobId> {
+async function submit(
+  { db, jobs, quotes }: JobHandlerOptions,
+  request: SubmitJobRequest,
+  userId: UserId,
+): Promise<JobId> {
   const jobId = request.config?.jobId ? parseJobId(request.config.jobId) : undefined;
   if (request.quoteId !== "") return jobs.submit({ userId, quoteId: parseQuoteId(request.quoteId), jobId });
   if (jobId) {
@@ -140,12 +162,12 @@ async function refusingPayment<Answer>(run: () => Promise<Answer>): Promise<Answ
   });
 }
 
-/** GetJobStatus has no status of its own beside the job's: only the error is in-band. */
-async function statusOrError<Answer extends object>(run: () => Promise<Answer>): Promise<Answer | Pick<InBandRefusal, "error">> {
+/** GetJobStatus has no status of its own beside the job's: a refusal is only its error. */
+async function statusOrError(
+  run: () => Promise<{ readonly job: WireJobStatus }>,
+): Promise<{ readonly status: WireJobStatus } | Pick<InBandRefusal, "error">> {
   const answer = await refusingInBand(run);
-  return "error" in answer && "status" in answer && answer.status === StatusCode.STATUS_FAILED
-    ? { error: (answer as InBandRefusal).error }
-    : (answer as Answer);
+  return "job" in answer ? { status: answer.job } : { error: answer.error };
 }
 
 /** The states that a client sees as one status. */

@@ -21,8 +21,18 @@ describe("the life of a job", () => {
 
     await market.schedule();
     const task = await node.task();
-    expect(task).toMatchObject({ jobId, unitId: machine.unitIds[0], totalSteps: 100n, threads: 4, lowering: expect.any(String) });
-    expect(await market.job(user, jobId)).toMatchObject({ state: "ASSIGNED", node: { name: "alpha" }, placement: { runners_up: [] } });
+    expect(task).toMatchObject({
+      jobId,
+      unitId: machine.unitIds[0],
+      totalSteps: 100n,
+      threads: 4,
+      lowering: expect.any(String),
+    });
+    expect(await market.job(user, jobId)).toMatchObject({
+      state: "ASSIGNED",
+      node: { name: "alpha" },
+      placement: { runners_up: [] },
+    });
 
     expect(await node.accept(task)).toMatchObject({ accepted: true });
     expect(await node.progress(task, 10n, 0.5)).toMatchObject({ accepted: true });
@@ -38,12 +48,16 @@ describe("the life of a job", () => {
       progress: 1,
       verification: "unverified",
       metrics: { accuracy: 0.9 },
-      payment: { escrow_state: "SETTLED", refunded: "0", shares: [{ node_id: machine.nodeId, unit_id: machine.unitIds[0] }] },
+      payment: {
+        escrow_state: "SETTLED",
+        refunded: "0",
+        shares: [{ node_id: machine.nodeId, unit_id: machine.unitIds[0] }],
+      },
     });
-    expect(parseAmount(done["payment"].owner) + parseAmount(done["payment"].platform)).toBe(quoted);
+    expect(parseAmount(done.payment.owner) + parseAmount(done.payment.platform)).toBe(quoted);
     expect(await market.balance(owner)).toBe(quoted - platform);
     expect(await market.balance(user)).toBe(before - quoted);
-    expect(done["events"].map((event: { kind: string }) => event.kind)).toEqual([
+    expect(done.events.map((event) => event.kind)).toEqual([
       "submitted",
       "escrow-locked",
       "assigned",
@@ -58,6 +72,6 @@ describe("the life of a job", () => {
     const model = await market.send("GET", `/api/jobs/${jobId}/model?format=onnx`, { token: user.token });
     expect(model.text).toContain("an ONNX model");
     const devices = await market.send("GET", `/api/users/${owner.id}/devices`, { token: owner.token });
-    expect(devices.body).toMatchObject({ summary: { total_earnings_exact: done["payment"].owner } });
+    expect(devices.body).toMatchObject({ summary: { total_earnings_exact: done.payment.owner } });
   });
 });

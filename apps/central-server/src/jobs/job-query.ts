@@ -28,7 +28,12 @@ export interface JobRecord {
 
 export interface JobHistory {
   readonly events: readonly { readonly at: Date; readonly kind: string; readonly message: string }[];
-  readonly checkpoints: readonly { readonly step: bigint; readonly cid: string; readonly sha256: string; readonly size_bytes: bigint }[];
+  readonly checkpoints: readonly {
+    readonly step: bigint;
+    readonly cid: string;
+    readonly sha256: string;
+    readonly size_bytes: bigint;
+  }[];
 }
 
 /** A page position: jobs older than this one, in the order of creation and id. */
@@ -115,7 +120,10 @@ async function records(db: Database, narrow: (query: JobsQuery) => JobsQuery): P
   const quoteIds = jobs.map((job) => job.quote_id);
   const quotes = await db.selectFrom("quotes").select(["id", "amount", "seed"]).where("id", "in", quoteIds).execute();
   const escrows = await db.selectFrom("escrows").selectAll().where("quote_id", "in", quoteIds).execute();
-  const attempts = await latestAttempts(db, jobs.map((job) => job.id));
+  const attempts = await latestAttempts(
+    db,
+    jobs.map((job) => job.id),
+  );
   return jobs.flatMap((job) => {
     const quote = quotes.find((one) => one.id === job.quote_id);
     if (!quote) return [];

@@ -29,7 +29,10 @@ export class JobReader {
     return presentJob(record, await historyOf(db, jobId), now(record));
   }
 
-  async page(userId: UserId, page: JobPage): Promise<readonly { readonly record: JobRecord; readonly shown: JobSummary }[]> {
+  async page(
+    userId: UserId,
+    page: JobPage,
+  ): Promise<readonly { readonly record: JobRecord; readonly shown: JobSummary }[]> {
     const records = await listJobs(this.#options.db, userId, page);
     const now = await this.#now(records);
     return records.map((record) => ({ record, shown: presentSummary(record, now(record)) }));

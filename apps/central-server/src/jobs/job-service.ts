@@ -1,12 +1,25 @@
 /**
  * A user's commands on jobs: submit, cancel, delete. Each is safe to repeat; a repeated one gives the first answer.
  */
-import { AppError, amount, type AssignmentId, type JobId, type NodeId, type QuoteId, type UserId } from "@cyxwiz/primitives";
+import {
+  AppError,
+  amount,
+  type AssignmentId,
+  type JobId,
+  type NodeId,
+  type QuoteId,
+  type UserId,
+} from "@cyxwiz/primitives";
 import { jobMachine } from "@cyxwiz/market";
 import { lockLiveOf } from "../assignments/assignment-state.ts";
 import type { LiveAssignments } from "../assignments/live-assignments.ts";
 import type { TaskStreams } from "../assignments/task-streams.ts";
-import { inTransaction, violatedUnique, type MarketTransaction, type TransactionContext } from "../database/transaction.ts";
+import {
+  inTransaction,
+  violatedUnique,
+  type MarketTransaction,
+  type TransactionContext,
+} from "../database/transaction.ts";
 import type { EscrowService } from "../payments/escrow-service.ts";
 import { QUOTE_ERRORS } from "../quotes/quote-errors.ts";
 import { toQuoteRecord, type QuoteRecord } from "../quotes/quote-record.ts";
@@ -148,7 +161,11 @@ export class JobService {
       .returningAll()
       .executeTakeFirstOrThrow();
     const queued = await moveJob(transaction, created, { event: "submitted", at, message: "submitted with its quote" });
-    await this.#options.escrows.lock(transaction, { quoteId: quote.id, payer: submission.userId, amount: amount(quote.amount) });
+    await this.#options.escrows.lock(transaction, {
+      quoteId: quote.id,
+      payer: submission.userId,
+      amount: amount(quote.amount),
+    });
     await moveJob(transaction, queued, { event: "escrow-locked", at, message: "the quoted amount is locked" });
     return jobId;
   }
@@ -168,7 +185,10 @@ export class JobService {
 export const CANCEL_REQUESTED = "cancel-requested";
 
 /** The job that this quote or this job id already made; undefined for a first submission. */
-async function firstSubmission(transaction: MarketTransaction, { userId, quoteId, jobId }: Submission): Promise<JobId | undefined> {
+async function firstSubmission(
+  transaction: MarketTransaction,
+  { userId, quoteId, jobId }: Submission,
+): Promise<JobId | undefined> {
   const known = await transaction
     .selectFrom("jobs")
     .select(["id", "user_id", "quote_id"])

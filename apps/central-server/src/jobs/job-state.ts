@@ -47,7 +47,10 @@ export async function noteJobEvent(
   jobId: JobId,
   event: { readonly kind: string; readonly at: Date; readonly message: string },
 ): Promise<void> {
-  await transaction.insertInto("job_events").values({ job_id: jobId, ...event }).execute();
+  await transaction
+    .insertInto("job_events")
+    .values({ job_id: jobId, ...event })
+    .execute();
 }
 
 export function isEnded(state: string): boolean {

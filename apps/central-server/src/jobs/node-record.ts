@@ -29,7 +29,10 @@ export async function recordSuccess(transaction: MarketTransaction, assignment: 
 export async function recordFailure(transaction: MarketTransaction, nodeId: NodeId): Promise<void> {
   await transaction
     .updateTable("machines")
-    .set((eb) => ({ jobs_failed: eb("jobs_failed", "+", 1), reputation: sql<number>`reputation - reputation / ${FALL}` }))
+    .set((eb) => ({
+      jobs_failed: eb("jobs_failed", "+", 1),
+      reputation: sql<number>`reputation - reputation / ${FALL}`,
+    }))
     .where("id", "=", nodeId)
     .execute();
 }

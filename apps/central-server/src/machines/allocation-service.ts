@@ -1,8 +1,7 @@
 /** Changing what an owner shares of a machine that is already known. */
 import { AppError, formatAmount, type Amount, type NodeId, type UserId } from "@cyxwiz/primitives";
 import type { Allocation } from "@cyxwiz/protocol/rest";
-import type { Kysely } from "kysely";
-import type { MarketDatabase } from "../database/schema.ts";
+import { inTransaction, type TransactionContext } from "../database/transaction.ts";
 import { MACHINE_ERRORS } from "./machine-errors.ts";
 import type { StoredHardware } from "./registration-service.ts";
 import { sharedUnits, type UnitRequest } from "./unit-allocation.ts";
@@ -22,12 +21,12 @@ export interface AllocationChange {
  * `central/allocation-exceeded`, `central/price-out-of-range`.
  */
 export async function changeAllocations(
-  db: Kysely<MarketDatabase>,
+  context: TransactionContext,
   target: { readonly nodeId: NodeId; readonly ownerId: UserId },
   changes: readonly AllocationChange[],
 ): Promise<readonly string[]> {
   const { nodeId, ownerId } = target;
-  return db.transaction().execute(async (transaction) => {
+  return inTransaction(context, async (transaction) => {
     const machine = await transaction
       .selectFrom("machines")
       .select(["owner_id", "hardware"])

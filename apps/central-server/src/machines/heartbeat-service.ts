@@ -2,13 +2,14 @@
  * Heartbeats: kept in memory as they come, written together once a second, and turned into states only where something
  * changed. A crash loses the last second of them, which the next beat makes good.
  */
-import type { Clock, Logger } from "@cyxwiz/platform";
+import type { Logger } from "@cyxwiz/platform";
 import { errorMessage, type NodeId, type UnitId } from "@cyxwiz/primitives";
 import type { UnitEvent, UnitState } from "@cyxwiz/market";
-import { sql, type Kysely } from "kysely";
-import type { MarketDatabase } from "../database/schema.ts";
+import { sql } from "kysely";
+import type { Database } from "../database/open-database.ts";
+import { inTransaction, type TransactionContext } from "../database/transaction.ts";
 import { periodically } from "../scheduling/periodic.ts";
-import { HEARTBEAT_FLUSH_MS, INACTIVE_AFTER_MS, PRESENCE_SWEEP_MS } from "./limits.ts";
+import { HEARTBEAT_FLUSH_MS, INACTIVE_AFTER_MS, INACTIVE_SWEEP_MS, PRESENCE_SWEEP_MS } from "./limits.ts";
 import { raiseNodeEvent, raiseUnitEvent } from "./machine-state.ts";
 import type { BeatPath, Presence } from "./presence.ts";
 
@@ -20,9 +21,7 @@ export interface UnitBeat {
   readonly loadPercent: number;
 }
 
-export interface HeartbeatOptions {
-  readonly db: Kysely<MarketDatabase>;
-  readonly clock: Clock;
+export interface HeartbeatOptions extends TransactionContext {
   readonly logger: Logger;
   readonly presence: Presence;
   /** Called when a node or unit may take work again. */
@@ -60,6 +59,7 @@ export class HeartbeatService {
     await Promise.all([
       periodically({ ...loop, name: "heartbeat-flush", everyMs: HEARTBEAT_FLUSH_MS }, () => this.flush()),
       periodically({ ...loop, name: "presence-sweep", everyMs: PRESENCE_SWEEP_MS }, () => this.sweep()),
+      periodically({ ...loop, name: "inactive-sweep", everyMs: INACTIVE_SWEEP_MS }, () => this.sweepInactive()),
     ]);
   }
 
@@ -101,20 +101,25 @@ export class HeartbeatService {
     }
   }
 
-  /** Records who fell silent: node OFFLINE, its active units OFFLINE; after seven days INACTIVE. */
+  /** Records who fell silent: node OFFLINE, its active units OFFLINE. */
   async sweep(): Promise<void> {
-    const { db, clock, logger, presence } = this.#options;
+    const { logger, presence } = this.#options;
     for (const nodeId of this.#shownOnline) {
       if (presence.isOnline(nodeId)) continue;
       this.#shownOnline.delete(nodeId);
       try {
-        await db.transaction().execute((transaction) => wentSilent(transaction, nodeId));
+        await inTransaction(this.#options, (transaction) => wentSilent(transaction, nodeId));
       } catch (error) {
         this.#shownOnline.add(nodeId);
         throw error;
       }
       logger.info("a node fell silent", { nodeId });
     }
+  }
+
+  /** Records who has been silent for seven days: node INACTIVE. */
+  async sweepInactive(): Promise<void> {
+    const { db, clock } = this.#options;
     const silentSince = new Date(clock.now() - INACTIVE_AFTER_MS);
     const abandoned = await db
       .selectFrom("machines")
@@ -123,15 +128,17 @@ export class HeartbeatService {
       .where("last_seen_at", "<", silentSince)
       .execute();
     for (const row of abandoned) {
-      await db.transaction().execute((transaction) => raiseNodeEvent(transaction, row.id as NodeId, "silent-for-days"));
+      await inTransaction(this.#options, (transaction) =>
+        raiseNodeEvent(transaction, row.id as NodeId, "silent-for-days"),
+      );
     }
   }
 
   async #returned(nodeId: NodeId): Promise<void> {
-    const { db, logger, onAvailable } = this.#options;
+    const { logger, onAvailable } = this.#options;
     this.#shownOnline.add(nodeId);
     try {
-      await db.transaction().execute((transaction) => cameBack(transaction, nodeId));
+      await inTransaction(this.#options, (transaction) => cameBack(transaction, nodeId));
     } catch (error) {
       this.#shownOnline.delete(nodeId);
       logger.warn("a returning node could not be recorded; its next beat tries again", {
@@ -145,8 +152,8 @@ export class HeartbeatService {
 
   /** A node pauses, resumes and tests its own units; what its state does not take is ignored. */
   async #statusReported(nodeId: NodeId, unit: UnitBeat): Promise<void> {
-    const { db, onAvailable } = this.#options;
-    const moved = await db.transaction().execute(async (transaction) => {
+    const { onAvailable } = this.#options;
+    const moved = await inTransaction(this.#options, async (transaction) => {
       const row = await transaction
         .selectFrom("compute_units")
         .select("status")
@@ -186,14 +193,14 @@ export class HeartbeatService {
   }
 }
 
-async function wentSilent(transaction: Kysely<MarketDatabase>, nodeId: NodeId): Promise<void> {
+async function wentSilent(transaction: Database, nodeId: NodeId): Promise<void> {
   await raiseNodeEvent(transaction, nodeId, "went-silent");
   for (const unitId of await unitsIn(transaction, nodeId, "ACTIVE")) {
     await raiseUnitEvent(transaction, unitId, "heartbeat-lost");
   }
 }
 
-async function cameBack(transaction: Kysely<MarketDatabase>, nodeId: NodeId): Promise<void> {
+async function cameBack(transaction: Database, nodeId: NodeId): Promise<void> {
   await raiseNodeEvent(transaction, nodeId, "heartbeat");
   const running = await transaction
     .selectFrom("assignments")
@@ -208,11 +215,7 @@ async function cameBack(transaction: Kysely<MarketDatabase>, nodeId: NodeId): Pr
   }
 }
 
-async function unitsIn(
-  transaction: Kysely<MarketDatabase>,
-  nodeId: NodeId,
-  status: UnitState,
-): Promise<readonly UnitId[]> {
+async function unitsIn(transaction: Database, nodeId: NodeId, status: UnitState): Promise<readonly UnitId[]> {
   const rows = await transaction
     .selectFrom("compute_units")
     .select("id")

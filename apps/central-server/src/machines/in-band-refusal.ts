@@ -23,6 +23,12 @@ export async function refusingInBand<Answer>(run: () => Promise<Answer>): Promis
 
 function isGrpcError(error: AppError): boolean {
   if (isError(error, PRIMITIVES_ERRORS.ID_MALFORMED)) return true;
-  const outside: readonly AppError["rpc"][] = ["unauthenticated", "internal", "unavailable", "cancelled", "deadline-exceeded"];
+  const outside: readonly AppError["rpc"][] = [
+    "unauthenticated",
+    "internal",
+    "unavailable",
+    "cancelled",
+    "deadline-exceeded",
+  ];
   return outside.includes(error.rpc);
 }

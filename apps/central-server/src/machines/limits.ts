@@ -6,6 +6,9 @@ export const HEARTBEAT_FLUSH_MS = 1_000;
 /** How often silent nodes are looked for; offline is recorded at most this much late. */
 export const PRESENCE_SWEEP_MS = 1_000;
 
+/** How often nodes that have been silent for days are looked for: the wait is counted in days. */
+export const INACTIVE_SWEEP_MS = 60_000;
+
 /** An OFFLINE node becomes INACTIVE after this long, and must prove itself again by registering. */
 export const INACTIVE_AFTER_MS: number = 7 * 24 * 3_600 * 1_000;
 

@@ -13,9 +13,8 @@ import {
   type RegisterNodeAnswer,
   type RegisterNodeBody,
 } from "@cyxwiz/protocol/rest";
-import type { Kysely } from "kysely";
 import { z } from "zod";
-import type { MarketDatabase } from "../database/schema.ts";
+import type { TransactionContext } from "../database/transaction.ts";
 import { principalOf, userOf, type AuthenticatedHooks } from "../rest/authenticated.ts";
 import type { RestApp } from "../rest/rest-app.ts";
 import { changeAllocations } from "./allocation-service.ts";
@@ -28,8 +27,7 @@ import type { MachineRegistration, RegisteredMachine, RegistrationService } from
 import { sharedUnits } from "./unit-allocation.ts";
 import type { UserDevicesQuery } from "./user-devices.ts";
 
-export interface MachineRouteOptions {
-  readonly db: Kysely<MarketDatabase>;
+export interface MachineRouteOptions extends TransactionContext {
   readonly hooks: AuthenticatedHooks;
   readonly registration: RegistrationService;
   readonly heartbeats: HeartbeatService;
@@ -58,7 +56,7 @@ export function registerMachineRoutes(app: RestApp, options: MachineRouteOptions
 }
 
 function registerNodeRoutes(app: RestApp, options: MachineRouteOptions): void {
-  const { db, hooks, registration, heartbeats, owners } = options;
+  const { hooks, registration, heartbeats, owners } = options;
   app.post(
     "/api/nodes/register",
     {
@@ -70,7 +68,8 @@ function registerNodeRoutes(app: RestApp, options: MachineRouteOptions): void {
         response: { 200: registerNodeResponseSchema },
       },
     },
-    async (request) => presentRegistered(await registration.register(registrationOf(request.body, userOf(request).userId))),
+    async (request) =>
+      presentRegistered(await registration.register(registrationOf(request.body, userOf(request).userId))),
   );
   app.post(
     "/api/nodes/:id/heartbeat",
@@ -115,7 +114,7 @@ function registerNodeRoutes(app: RestApp, options: MachineRouteOptions): void {
         allocation: unit.allocation,
         pricePerHour: unit.price_per_hour,
       }));
-      return { success: true as const, updated_units: [...(await changeAllocations(db, target, changes))] };
+      return { success: true as const, updated_units: [...(await changeAllocations(options, target, changes))] };
     },
   );
 }

@@ -2,14 +2,20 @@
  * The only writer of a node's and a unit's state: events go through the market's transition tables, row by row, under a
  * row lock. An event that the state does not take changes nothing and is told to the caller.
  */
-import { nodeMachine, unitMachine, type NodeEvent, type NodeState, type UnitEvent, type UnitState } from "@cyxwiz/market";
+import {
+  nodeMachine,
+  unitMachine,
+  type NodeEvent,
+  type NodeState,
+  type UnitEvent,
+  type UnitState,
+} from "@cyxwiz/market";
 import type { NodeId, UnitId } from "@cyxwiz/primitives";
-import type { Kysely } from "kysely";
-import type { MarketDatabase } from "../database/schema.ts";
+import type { Database } from "../database/open-database.ts";
 
 /** Raises an event on a node; the new state, or undefined when the node is unknown or its state does not take it. */
 export async function raiseNodeEvent(
-  transaction: Kysely<MarketDatabase>,
+  transaction: Database,
   nodeId: NodeId,
   event: NodeEvent,
 ): Promise<NodeState | undefined> {
@@ -30,7 +36,7 @@ export async function raiseNodeEvent(
 
 /** As `raiseNodeEvent`, for a unit. `reason` is kept beside the state; null clears it. */
 export async function raiseUnitEvent(
-  transaction: Kysely<MarketDatabase>,
+  transaction: Database,
   unitId: UnitId,
   event: UnitEvent,
   reason: string | null = null,

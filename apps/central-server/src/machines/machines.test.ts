@@ -7,7 +7,10 @@ describe("registering a machine", () => {
     const owner = await market.user(0n);
     const machine = await market.register(owner);
     expect(machine.unitIds).toEqual([expect.stringMatching(/^unit_cpu0_[a-z0-9]{10}$/)]);
-    const beat = await market.send("POST", `/api/nodes/${machine.nodeId}/heartbeat`, { token: machine.apiKey, body: {} });
+    const beat = await market.send("POST", `/api/nodes/${machine.nodeId}/heartbeat`, {
+      token: machine.apiKey,
+      body: {},
+    });
     expect(beat).toMatchObject({ status: 200, body: { success: true, commands: [] } });
   });
 
@@ -22,7 +25,10 @@ describe("registering a machine", () => {
     expect(stale.status).toBe(401);
     const body = market.registrationBody(other, { keys });
     const taken = await market.send("POST", "/api/nodes/register", { token: other.token, body });
-    expect(taken).toMatchObject({ status: 409, body: { code: "CONFLICT", details: { reason: "central/machine-key-taken" } } });
+    expect(taken).toMatchObject({
+      status: 409,
+      body: { code: "CONFLICT", details: { reason: "central/machine-key-taken" } },
+    });
   });
 
   it("refuses an id that the key does not give, and a proof made for another owner", async () => {
@@ -30,7 +36,10 @@ describe("registering a machine", () => {
     const [owner, other] = [await market.user(0n), await market.user(0n)];
     const body = market.registrationBody(owner);
     const id = "3f2504e0-4f89-41d3-9a0c-0305e82c3301";
-    const wrong = await market.send("POST", "/api/nodes/register", { token: owner.token, body: { ...body, machine_id: id } });
+    const wrong = await market.send("POST", "/api/nodes/register", {
+      token: owner.token,
+      body: { ...body, machine_id: id },
+    });
     expect(wrong).toMatchObject({ status: 400, body: { details: { reason: "central/machine-id-mismatch" } } });
     const replayed = await market.send("POST", "/api/nodes/register", { token: other.token, body });
     expect(replayed).toMatchObject({ status: 403, body: { details: { reason: "central/machine-proof-mismatch" } } });
@@ -57,7 +66,10 @@ describe("registering a machine", () => {
     const [unit] = body["compute_units"] as object[];
     const send = async (units: unknown): Promise<unknown> =>
       market.send("POST", "/api/nodes/register", { token: owner.token, body: { ...body, compute_units: units } });
-    expect(await send([unit, unit])).toMatchObject({ status: 400, body: { details: { reason: "central/device-doubled" } } });
+    expect(await send([unit, unit])).toMatchObject({
+      status: 400,
+      body: { details: { reason: "central/device-doubled" } },
+    });
     expect(await send([{ ...unit, price_per_hour: "9999999999" }])).toMatchObject({
       body: { details: { reason: "central/price-out-of-range" } },
     });
@@ -103,7 +115,7 @@ describe("presence", () => {
     expect(await state()).toBe("INACTIVE");
     await market.send("POST", `/api/nodes/${machine.nodeId}/heartbeat`, { token: machine.apiKey, body: {} });
     expect(await state()).toBe("INACTIVE");
-    await market.register(owner, { keys });
+    await market.register(await market.login(owner), { keys });
     expect(await state()).toBe("ACTIVE");
   });
 
@@ -126,8 +138,14 @@ describe("presence", () => {
 
   it("a beat of an unknown node or by another's key is refused", async () => {
     await using market = await TestMarket.create();
-    const [machine, other] = [await market.register(await market.user(0n)), await market.register(await market.user(0n))];
-    const foreign = await market.send("POST", `/api/nodes/${machine.nodeId}/heartbeat`, { token: other.apiKey, body: {} });
+    const [machine, other] = [
+      await market.register(await market.user(0n)),
+      await market.register(await market.user(0n)),
+    ];
+    const foreign = await market.send("POST", `/api/nodes/${machine.nodeId}/heartbeat`, {
+      token: other.apiKey,
+      body: {},
+    });
     expect(foreign).toMatchObject({ status: 403, body: { details: { reason: "central/node-foreign" } } });
     const unknown = "3f2504e0-4f89-41d3-9a0c-0305e82c3301";
     const lost = await market.send("POST", `/api/nodes/${unknown}/heartbeat`, { token: other.apiKey, body: {} });
@@ -175,19 +193,20 @@ describe("older nodes over gRPC", () => {
   it("register with a key or without, always to the same id, and get a node token", async () => {
     await using market = await TestMarket.create();
     const owner = await market.user(0n);
-    const call = async (publicKey: Uint8Array): Promise<{ nodeId: string; nodeToken: string; status: number }> => {
-      const context = await market.rpcContext("cyxwiz.protocol.NodeService/RegisterNode", owner.token);
-      const devices = [{ deviceType: 1, deviceName: "CPU", computeUnits: 8 }];
-      const info = { name: "old", devices, cpuCores: 8, ramTotal: 16n * 2n ** 30n, ipAddress: "192.0.2.9", port: 50052 };
-      return (await market.handler("NodeService", "registerNode")({ info, publicKey }, context)) as never;
-    };
+    const devices = [{ deviceType: 1, deviceName: "CPU", computeUnits: 8 }];
+    const info = { name: "old", devices, cpuCores: 8, ramTotal: 16n * 2n ** 30n, ipAddress: "192.0.2.9", port: 50052 };
+    const call = async (publicKey: Uint8Array): Promise<{ readonly [field: string]: unknown }> =>
+      market.call("NodeService.registerNode", owner.token, { info, publicKey });
     const keyless = await call(new Uint8Array());
     expect(keyless).toMatchObject({ status: 1, nodeId: expect.any(String), nodeToken: expect.any(String) });
-    expect((await call(new Uint8Array())).nodeId).toBe(keyless.nodeId);
+    expect((await call(new Uint8Array()))["nodeId"]).toBe(keyless["nodeId"]);
     const { publicKey } = newKeys();
-    expect((await call(publicKey)).nodeId).toBe((await call(publicKey)).nodeId);
-    expect(await call(new Uint8Array(7))).toMatchObject({ status: 6, error: { code: 400, details: "central/public-key-malformed" } });
-    const node = await market.send("GET", `/api/nodes/${keyless.nodeId}`);
+    expect((await call(publicKey))["nodeId"]).toBe((await call(publicKey))["nodeId"]);
+    expect(await call(new Uint8Array(7))).toMatchObject({
+      status: 6,
+      error: { code: 400, details: "central/public-key-malformed" },
+    });
+    const node = await market.send("GET", `/api/nodes/${String(keyless["nodeId"])}`);
     expect(node.body["devices"]).toMatchObject([{ device_type: "cpu", price_per_hour: "0.09", train_gflops: null }]);
   });
 
@@ -195,29 +214,33 @@ describe("older nodes over gRPC", () => {
     await using market = await TestMarket.create();
     const [owner, other] = [await market.user(0n), await market.user(0n)];
     const machine = await market.register(owner);
-    const beat = async (token: string): Promise<unknown> => {
-      const context = await market.rpcContext("cyxwiz.protocol.NodeService/Heartbeat", token);
-      const request = { nodeId: machine.nodeId, activeJobs: ["a-job-nobody-gave"], units: [], running: [] };
-      return market.handler("NodeService", "heartbeat")(request, context);
-    };
-    expect(await beat(owner.token)).toMatchObject({
+    const request = { nodeId: machine.nodeId, activeJobs: ["a-job-nobody-gave"], units: [], running: [] };
+    expect(await market.call("NodeService.heartbeat", owner.token, request)).toMatchObject({
       status: 1,
       keepAlive: true,
       jobsToCancel: ["a-job-nobody-gave"],
       nodeToken: expect.any(String),
     });
-    expect(await beat(other.token)).toMatchObject({ status: 6, error: { code: 403, details: "central/node-foreign" } });
+    expect(await market.call("NodeService.heartbeat", other.token, request)).toMatchObject({
+      status: 6,
+      error: { code: 403, details: "central/node-foreign" },
+    });
   });
 
   it("are found by discovery without address and wallet", async () => {
     await using market = await TestMarket.create();
     const machine = await market.register(await market.user(0n));
-    const context = await market.rpcContext("cyxwiz.protocol.NodeDiscoveryService/ListNodes", "");
     const list = { pageSize: 10, pageToken: "", onlineOnly: true, filterDevice: 0, filterRegion: "" };
-    const found = (await market.handler("NodeDiscoveryService", "listNodes")(list, context)) as { nodes: object[] };
-    expect(found).toMatchObject({ totalCount: 1, onlineCount: 1, nodes: [{ nodeId: machine.nodeId, reputationScore: 0.75 }] });
-    expect(Object.keys(found.nodes[0] ?? {})).not.toContain("ipAddress");
-    const one = market.handler("NodeDiscoveryService", "getNodeInfo")({ nodeId: machine.nodeId }, context);
-    expect(await one).toMatchObject({ info: { nodeId: machine.nodeId, isOnline: true } });
+    const found = await market.call("NodeDiscoveryService.listNodes", "", list);
+    expect(found).toMatchObject({
+      totalCount: 1,
+      onlineCount: 1,
+      nodes: [{ nodeId: machine.nodeId, reputationScore: 0.75 }],
+    });
+    const [node = {}] = found["nodes"] as object[];
+    expect(Object.keys(node)).not.toContain("ipAddress");
+    expect(Object.keys(node)).not.toContain("walletAddress");
+    const one = await market.call("NodeDiscoveryService.getNodeInfo", "", { nodeId: machine.nodeId });
+    expect(one).toMatchObject({ info: { nodeId: machine.nodeId, isOnline: true } });
   });
 });

@@ -2,8 +2,9 @@
 import { AppError, formatAmount, type Amount, type NodeId } from "@cyxwiz/primitives";
 import { reputationToPercent } from "@cyxwiz/market";
 import type { PublicNode } from "@cyxwiz/protocol/rest";
-import type { Kysely, Selectable } from "kysely";
-import type { ComputeUnitsTable, MachinesTable, MarketDatabase } from "../database/schema.ts";
+import type { Selectable } from "kysely";
+import type { Database } from "../database/open-database.ts";
+import type { ComputeUnitsTable, MachinesTable } from "../database/schema.ts";
 import { MAX_NODES_LISTED } from "./limits.ts";
 import { MACHINE_ERRORS } from "./machine-errors.ts";
 import type { Presence } from "./presence.ts";
@@ -26,10 +27,10 @@ export function machineStatus(machine: MachineRow, presence: Presence): MachineS
 }
 
 export class NodeDirectory {
-  readonly #db: Kysely<MarketDatabase>;
+  readonly #db: Database;
   readonly #presence: Presence;
 
-  constructor(db: Kysely<MarketDatabase>, presence: Presence) {
+  constructor(db: Database, presence: Presence) {
     this.#db = db;
     this.#presence = presence;
   }
@@ -71,7 +72,11 @@ export class NodeDirectory {
     const units = await this.#db
       .selectFrom("compute_units")
       .selectAll()
-      .where("machine_id", "in", machines.map((machine) => machine.id))
+      .where(
+        "machine_id",
+        "in",
+        machines.map((machine) => machine.id),
+      )
       .where("status", "<>", "NOT_SHARED")
       .orderBy("device_type")
       .orderBy("device_id")

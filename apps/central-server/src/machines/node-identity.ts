@@ -58,6 +58,9 @@ export function keylessIdentity(ownerId: UserId, wallet: string, address: string
 
 /** UUIDv5 of the DNS namespace and "keyless.node.cyxwiz". */
 const KEYLESS_NAMESPACE: Uint8Array = Buffer.from(
-  uuidV5(Buffer.from("6ba7b8109dad11d180b400c04fd430c8", "hex"), Buffer.from("keyless.node.cyxwiz")).replaceAll("-", ""),
+  uuidV5(Buffer.from("6ba7b8109dad11d180b400c04fd430c8", "hex"), Buffer.from("keyless.node.cyxwiz")).replaceAll(
+    "-",
+    "",
+  ),
   "hex",
 );

@@ -5,16 +5,15 @@
  * thousand times in ten seconds.
  */
 import { AppError, type NodeId, type UserId } from "@cyxwiz/primitives";
-import type { Kysely } from "kysely";
 import type { Principal } from "../accounts/principal.ts";
-import type { MarketDatabase } from "../database/schema.ts";
+import type { Database } from "../database/open-database.ts";
 import { MACHINE_ERRORS } from "./machine-errors.ts";
 
 export class NodeOwners {
-  readonly #db: Kysely<MarketDatabase>;
+  readonly #db: Database;
   readonly #owners = new Map<NodeId, UserId>();
 
-  constructor(db: Kysely<MarketDatabase>) {
+  constructor(db: Database) {
     this.#db = db;
   }
 

@@ -5,12 +5,11 @@
  * what was earned stay. Another owner is refused. Devices that a new registration leaves out are no longer shared; what
  * runs on them is finished under its lease.
  */
-import type { Clock } from "@cyxwiz/platform";
 import { nodeMachine, REPUTATION_START, unitMachine, type DeviceType, type UnitState } from "@cyxwiz/market";
 import { AppError, type NodeId, type UnitId, type UserId } from "@cyxwiz/primitives";
 import type { Hardware } from "@cyxwiz/protocol/rest";
-import type { Kysely } from "kysely";
-import type { MarketDatabase } from "../database/schema.ts";
+import type { Database } from "../database/open-database.ts";
+import { inTransaction, type TransactionContext } from "../database/transaction.ts";
 import { MACHINE_ERRORS } from "./machine-errors.ts";
 import { raiseNodeEvent, raiseUnitEvent, registrationPath } from "./machine-state.ts";
 import { newNodeKey, type NodeKey } from "./node-key.ts";
@@ -53,10 +52,7 @@ export interface RegisteredMachine {
   readonly units: readonly RegisteredUnit[];
 }
 
-export interface RegistrationOptions {
-  readonly db: Kysely<MarketDatabase>;
-  readonly clock: Clock;
-  readonly random: () => number;
+export interface RegistrationOptions extends TransactionContext {
   readonly presence: Presence;
   /** Called after the commit: the node may take work now. */
   readonly onRegistered: (nodeId: NodeId) => void;
@@ -71,10 +67,10 @@ export class RegistrationService {
 
   /** @throws AppError `central/machine-key-taken`. */
   async register(registration: MachineRegistration): Promise<RegisteredMachine> {
-    const { db, presence, onRegistered } = this.#options;
+    const { presence, onRegistered } = this.#options;
     const { nodeId, hardware } = registration;
     const key = newNodeKey();
-    const units = await db.transaction().execute(async (transaction) => {
+    const units = await inTransaction(this.#options, async (transaction) => {
       const replaceUnits = await this.#saveMachine(transaction, registration, key);
       if (replaceUnits) await this.#saveUnits(transaction, registration);
       return unitsOf(transaction, nodeId);
@@ -85,11 +81,7 @@ export class RegistrationService {
   }
 
   /** Inserts or updates the machine. True when the reported hardware and units replace those on record. */
-  async #saveMachine(
-    transaction: Kysely<MarketDatabase>,
-    registration: MachineRegistration,
-    key: NodeKey,
-  ): Promise<boolean> {
+  async #saveMachine(transaction: Database, registration: MachineRegistration, key: NodeKey): Promise<boolean> {
     const { nodeId, ownerId, hardware } = registration;
     const known = await transaction
       .selectFrom("machines")
@@ -119,11 +111,7 @@ export class RegistrationService {
     return replaces;
   }
 
-  async #insertMachine(
-    transaction: Kysely<MarketDatabase>,
-    registration: MachineRegistration,
-    key: NodeKey,
-  ): Promise<void> {
+  async #insertMachine(transaction: Database, registration: MachineRegistration, key: NodeKey): Promise<void> {
     await transaction
       .insertInto("machines")
       .values({
@@ -142,7 +130,7 @@ export class RegistrationService {
       .execute();
   }
 
-  async #saveUnits(transaction: Kysely<MarketDatabase>, registration: MachineRegistration): Promise<void> {
+  async #saveUnits(transaction: Database, registration: MachineRegistration): Promise<void> {
     const { nodeId, units } = registration;
     const known = await transaction
       .selectFrom("compute_units")
@@ -165,7 +153,7 @@ export class RegistrationService {
   }
 
   async #saveUnit(
-    transaction: Kysely<MarketDatabase>,
+    transaction: Database,
     { nodeId, ownerId }: MachineRegistration,
     unitId: UnitId,
     unit: SharedUnit,
@@ -203,7 +191,7 @@ export class RegistrationService {
 }
 
 /** The units that a machine shares, in the order of their devices. */
-export async function unitsOf(db: Kysely<MarketDatabase>, nodeId: NodeId): Promise<readonly RegisteredUnit[]> {
+export async function unitsOf(db: Database, nodeId: NodeId): Promise<readonly RegisteredUnit[]> {
   const rows = await db
     .selectFrom("compute_units")
     .select(["id", "device_type", "device_id", "status"])
@@ -220,14 +208,24 @@ export async function unitsOf(db: Kysely<MarketDatabase>, nodeId: NodeId): Promi
   }));
 }
 
-type Endpoint = { name: string; ip_address: string; port: number | null; region: string | null; version: string | null };
+type Endpoint = {
+  name: string;
+  ip_address: string;
+  port: number | null;
+  region: string | null;
+  version: string | null;
+};
 
 function endpointOf(registration: MachineRegistration): Endpoint {
   const { name, ipAddress, port, region, version } = registration;
   return { name, ip_address: ipAddress, port, region, version };
 }
 
-function descriptionOf(registration: MachineRegistration): { hostname: string; os: string; fingerprint: string | null } {
+function descriptionOf(registration: MachineRegistration): {
+  hostname: string;
+  os: string;
+  fingerprint: string | null;
+} {
   const { hostname, os, fingerprint } = registration;
   return { hostname, os, fingerprint };
 }

@@ -76,7 +76,8 @@ function gpuUnit(hardware: Hardware, request: UnitRequest): SharedUnit {
   const gpu = hardware.gpus.find((device) => device.device_id === request.device_id);
   if (!gpu) throw missingDevice(request, hardware.gpus);
   const device = `GPU ${gpu.device_id} (${gpu.name})`;
-  const reserved = allocation.vram_reserved_mb ?? (allocation.vram_allocated_mb === undefined ? DEFAULT_VRAM_RESERVED_MB : 0);
+  const reserved =
+    allocation.vram_reserved_mb ?? (allocation.vram_allocated_mb === undefined ? DEFAULT_VRAM_RESERVED_MB : 0);
   const vramMb = allocation.vram_allocated_mb ?? Math.max(0, gpu.vram_mb - reserved);
   if (vramMb + reserved > gpu.vram_mb) {
     throw exceeded(device, `${vramMb} MB of VRAM and ${reserved} MB in reserve`, `${gpu.vram_mb} MB`);

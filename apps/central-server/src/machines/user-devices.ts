@@ -7,8 +7,8 @@
 import type { Clock } from "@cyxwiz/platform";
 import { amount, formatAmount, toDisplayNumber, type NodeId, type UnitId, type UserId } from "@cyxwiz/primitives";
 import type { Allocation, UserDevices } from "@cyxwiz/protocol/rest";
-import { sql, type Kysely } from "kysely";
-import type { MarketDatabase } from "../database/schema.ts";
+import { sql } from "kysely";
+import type { Database } from "../database/open-database.ts";
 import type { HeartbeatService } from "./heartbeat-service.ts";
 import { machineStatus, type MachineRow, type UnitRow, type UnitStatus } from "./node-directory.ts";
 import type { Presence } from "./presence.ts";
@@ -25,7 +25,7 @@ interface Earned {
 const NOTHING: Earned = { today: 0n, total: 0n };
 
 export interface UserDevicesOptions {
-  readonly db: Kysely<MarketDatabase>;
+  readonly db: Database;
   readonly clock: Clock;
   readonly presence: Presence;
   readonly heartbeats: Pick<HeartbeatService, "latest">;
@@ -157,7 +157,11 @@ export class UserDevicesQuery {
     const rows = await this.#options.db
       .selectFrom("assignments")
       .select(["unit_id", "job_id"])
-      .where("unit_id", "in", units.map((unit) => unit.id))
+      .where(
+        "unit_id",
+        "in",
+        units.map((unit) => unit.id),
+      )
       .where("ended_at", "is", null)
       .execute();
     return new Map(rows.map((row) => [row.unit_id, row.job_id]));

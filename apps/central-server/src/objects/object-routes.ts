@@ -1,5 +1,5 @@
 /** REST of objects: bytes in by POST, out by GET with ranges. They are streamed and never held in memory. */
-import type { Readable } from "node:stream";
+import { Readable } from "node:stream";
 import { AppError, parseCid } from "@cyxwiz/primitives";
 import type { ObjectStore } from "@cyxwiz/cyxcloud";
 import { storedObjectSchema } from "@cyxwiz/protocol/rest";
@@ -32,8 +32,8 @@ export function registerObjectRoutes(app: RestApp, { hooks, store, objects }: Ob
       },
     },
     async (request) => {
-      const body = request.body as Readable | undefined;
-      if (!body) throw new AppError(OBJECT_ERRORS.BODY_MISSING, {});
+      const { body } = request;
+      if (!(body instanceof Readable)) throw new AppError(OBJECT_ERRORS.BODY_MISSING, {});
       const stored = await objects.put(body as AsyncIterable<Uint8Array>, principalOf(request));
       return { cid: stored.cid, size_bytes: stored.sizeBytes };
     },

@@ -3,17 +3,15 @@
  * its live assignments need, for as long as they live.
  */
 import { AppError, type Cid, type UserId } from "@cyxwiz/primitives";
-import type { Clock } from "@cyxwiz/platform";
 import type { ObjectStore, StoredObject } from "@cyxwiz/cyxcloud";
 import { sql } from "kysely";
 import type { Principal } from "../accounts/principal.ts";
 import type { Database } from "../database/open-database.ts";
+import { inTransaction, type TransactionContext } from "../database/transaction.ts";
 import { MAX_OBJECT_BYTES } from "./limits.ts";
 import { OBJECT_ERRORS } from "./object-errors.ts";
 
-export interface ObjectServiceOptions {
-  readonly db: Database;
-  readonly clock: Clock;
+export interface ObjectServiceOptions extends TransactionContext {
   readonly store: ObjectStore;
 }
 
@@ -26,10 +24,10 @@ export class ObjectService {
 
   /** Stores a stream and makes the caller its reader. @throws the errors of `ObjectStore.put`. */
   async put(bytes: AsyncIterable<Uint8Array>, uploader: Principal, signal?: AbortSignal): Promise<StoredObject> {
-    const { db, clock, store } = this.#options;
+    const { clock, store } = this.#options;
     const stored = await store.put(bytes, { maxBytes: MAX_OBJECT_BYTES, ...(signal && { signal }) });
     const readerId = uploader.kind === "user" ? uploader.userId : uploader.ownerId;
-    await db.transaction().execute(async (transaction) => {
+    await inTransaction(this.#options, async (transaction) => {
       await transaction
         .insertInto("objects")
         .values({ cid: stored.cid, size_bytes: BigInt(stored.sizeBytes), created_at: new Date(clock.now()) })
@@ -80,9 +78,7 @@ async function isNeeded(db: Database, cid: Cid, node: Extract<Principal, { kind:
     .selectFrom("assignments")
     .innerJoin("jobs", "jobs.id", "assignments.job_id")
     .innerJoin("quotes", "quotes.id", "jobs.quote_id")
-    .leftJoin("checkpoints", (join) =>
-      join.onRef("checkpoints.job_id", "=", "jobs.id").on("checkpoints.cid", "=", cid),
-    )
+    .leftJoin("checkpoints", (join) => join.onRef("checkpoints.job_id", "=", "jobs.id").on("checkpoints.cid", "=", cid))
     .select("assignments.id")
     .where("assignments.machine_id", "=", node.nodeId)
     .where("assignments.ended_at", "is", null)

@@ -11,7 +11,11 @@ describe("objects", () => {
     const get = async (range?: string): Promise<unknown> =>
       market.send("GET", `/api/objects/${cid}`, { token: user.token, ...(range && { headers: { range } }) });
     expect(await get()).toMatchObject({ status: 200, text: "0123456789", headers: { "accept-ranges": "bytes" } });
-    expect(await get("bytes=2-4")).toMatchObject({ status: 206, text: "234", headers: { "content-range": "bytes 2-4/10" } });
+    expect(await get("bytes=2-4")).toMatchObject({
+      status: 206,
+      text: "234",
+      headers: { "content-range": "bytes 2-4/10" },
+    });
     expect(await get("bytes=-3")).toMatchObject({ status: 206, text: "789" });
     expect(await get("bytes=10-")).toMatchObject({ status: 416, headers: { "content-range": "bytes */10" } });
     const head = await market.send("HEAD", `/api/objects/${cid}`, { token: user.token });

@@ -16,7 +16,10 @@ export class OpeningObjectStore implements ObjectStore {
     await this.#opening;
   }
 
-  async put(bytes: AsyncIterable<Uint8Array>, options: { maxBytes: number; signal?: AbortSignal }): Promise<StoredObject> {
+  async put(
+    bytes: AsyncIterable<Uint8Array>,
+    options: { maxBytes: number; signal?: AbortSignal },
+  ): Promise<StoredObject> {
     return (await this.#opening).put(bytes, options);
   }
 

@@ -25,8 +25,16 @@ async function setup() {
   const payer = await insertUser(db, "payer");
   const owner = await insertUser(db, "owner");
   await rail.faucet({ to: payer, amount: amount(1_000n), idempotencyKey: "fund" });
-  const dispose = (): Promise<void> => database[Symbol.asyncDispose]();
-  return { db, clock, rail, outbox, escrows, payer, owner, [Symbol.asyncDispose]: dispose };
+  return {
+    db,
+    clock,
+    rail,
+    outbox,
+    escrows,
+    payer,
+    owner,
+    [Symbol.asyncDispose]: async () => database[Symbol.asyncDispose](),
+  };
 }
 type Scene = Awaited<ReturnType<typeof setup>>;
 

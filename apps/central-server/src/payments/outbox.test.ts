@@ -83,6 +83,20 @@ test("a row whose worker died while at it is done by the next", async () => {
   await first;
 });
 
+test("a worker that is stopped gives back what it has not begun", async () => {
+  await using database = await createTestDatabase();
+  const stop = new AbortController();
+  const { outbox } = setup(database.db, async () => stop.abort());
+  await outbox.add(database.db, row("a"));
+  await outbox.add(database.db, row("b"));
+  await outbox.drain(stop.signal);
+  expect(await rows(database.db)).toMatchObject([
+    { key: "a", attempts: 1, done_at: expect.any(Date) },
+    { key: "b", attempts: 0, done_at: null },
+  ]);
+  expect(await outbox.drain(signal)).toBe(1);
+});
+
 test("a row of a kind that nobody knows stays, with the reason", async () => {
   await using database = await createTestDatabase();
   const { outbox } = setup(database.db, async () => {});

@@ -5,7 +5,7 @@
  * their kind and marks them done. A claim pushes the row's next attempt into the future first, so a handler that dies with
  * its process is tried again. Handlers are idempotent by the row's key. A poke wakes the worker; else it looks at intervals.
  */
-import { AppError, errorMessage } from "@cyxwiz/primitives";
+import { AppError, defined, errorMessage } from "@cyxwiz/primitives";
 import { backoffDelay, type Clock, type Logger } from "@cyxwiz/platform";
 import type { Database } from "../database/open-database.ts";
 import { CENTRAL_ERRORS } from "../errors.ts";
@@ -90,11 +90,25 @@ export class Outbox {
   /** Does one batch of due rows, one after the other. Returns how many were due. */
   async drain(signal: AbortSignal): Promise<number> {
     const rows = await this.#claim();
-    for (const row of rows) {
-      if (signal.aborted) break;
-      await this.#handle(row, signal);
-    }
+    let handled = 0;
+    for (; handled < rows.length && !signal.aborted; handled++)
+      await this.#handle(defined(rows[handled], "row"), signal);
+    if (handled < rows.length) await this.#giveBack(rows.slice(handled));
     return rows.length;
+  }
+
+  /** What this worker claimed and does not get to is due again at once, for the next server. */
+  async #giveBack(rows: readonly Row[]): Promise<void> {
+    const { db, clock } = this.#options;
+    await db
+      .updateTable("outbox")
+      .set((eb) => ({ attempts: eb("attempts", "-", 1), next_attempt_at: new Date(clock.now()) }))
+      .where(
+        "id",
+        "in",
+        rows.map((row) => row.id),
+      )
+      .execute();
   }
 
   async #claim(): Promise<Row[]> {

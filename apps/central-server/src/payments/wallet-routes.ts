@@ -60,7 +60,7 @@ export function registerWalletRoutes(
 }
 
 /** The caller's name for this very command. @throws AppError `central/header-malformed` when missing or odd. */
-export function idempotencyKeyOf(request: FastifyRequest): string {
+function idempotencyKeyOf(request: FastifyRequest): string {
   const key = [request.headers["idempotency-key"]].flat()[0] ?? "";
   if (/^[\x21-\x7e]+$/.test(key) && key.length <= IDEMPOTENCY_KEY_CHARS) return key;
   throw new AppError(CENTRAL_ERRORS.HEADER_MALFORMED, {

@@ -1,6 +1,14 @@
 /** From a graph file, a dataset's description and settings to what the job needs. Pure but for hashing. */
 import { AppError } from "@cyxwiz/primitives";
-import { checkGraph, costOf, inferShapes, openGraphFile, writeCyxwiz, type DatasetTarget, type GraphProblem } from "@cyxwiz/graph";
+import {
+  checkGraph,
+  costOf,
+  inferShapes,
+  openGraphFile,
+  writeCyxwiz,
+  type DatasetTarget,
+  type GraphProblem,
+} from "@cyxwiz/graph";
 import type { JobNeeds } from "@cyxwiz/market";
 import type { DatasetDescriptorBody, Quote, QuoteRequest } from "@cyxwiz/protocol/rest";
 import { DEFAULT_CHECKPOINTS, MAX_PROBLEMS_LISTED, RUNTIME_MEMORY_BYTES } from "./limits.ts";

@@ -1,6 +1,14 @@
 /** A quote as the API shows it. Pure. */
 import { defined, formatAmount } from "@cyxwiz/primitives";
-import type { FilterCode, FilterCount, UnitOffer } from "@cyxwiz/market";
+import {
+  DEFAULT_WEIGHTS,
+  scoreUnit,
+  totalScore,
+  type FilterCode,
+  type FilterCount,
+  type ScoreBreakdown,
+  type UnitOffer,
+} from "@cyxwiz/market";
 import type { Quote } from "@cyxwiz/protocol/rest";
 import type { FleetUnit } from "../scheduling/fleet-query.ts";
 import type { UnfitReason } from "./quote-errors.ts";
@@ -23,7 +31,10 @@ export function presentQuote(quote: QuoteRecord): Quote {
 }
 
 export function presentOffer(offer: UnitOffer, fleet: readonly FleetUnit[]): Quote["best"] {
-  const unit = defined(fleet.find((one) => one.unitId === offer.unitId), "the unit of an offer");
+  const unit = defined(
+    fleet.find((one) => one.unitId === offer.unitId),
+    "the unit of an offer",
+  );
   return {
     unit_id: unit.unitId,
     node_id: unit.nodeId,
@@ -33,17 +44,33 @@ export function presentOffer(offer: UnitOffer, fleet: readonly FleetUnit[]): Quo
     seconds_expected: offer.band.p50,
     seconds_at_most: offer.band.p99,
     score: offer.score,
-    breakdown: {},
+    breakdown: breakdownOf(unit, offer.score),
   };
+}
+
+/**
+ * The terms of a score. Only the load of the unit's node is not in the unit itself, so what the other terms leave of the
+ * score is what the load took off.
+ */
+export function breakdownOf(unit: FleetUnit, score: number): { [term in keyof ScoreBreakdown]: number } {
+  const idle = scoreUnit(unit, 0, DEFAULT_WEIGHTS);
+  return { ...idle, activeJobs: score - totalScore(idle) };
 }
 
 /** The filters that took units out, in words. `excluded`: units that the user's own wishes left out before. */
 export function unfitReasons(counts: readonly FilterCount[], excluded: number): readonly UnfitReason[] {
   const reasons = counts
     .filter((count) => count.removed > 0)
-    .map((count) => ({ filter: count.filter, units: count.removed, message: `${count.removed} ${REASON[count.filter]}` }));
+    .map((count) => ({
+      filter: count.filter,
+      units: count.removed,
+      message: `${count.removed} ${REASON[count.filter]}`,
+    }));
   if (excluded === 0) return reasons;
-  return [{ filter: "requirements", units: excluded, message: `${excluded} left out by the wished node or reputation` }, ...reasons];
+  return [
+    { filter: "requirements", units: excluded, message: `${excluded} left out by the wished node or reputation` },
+    ...reasons,
+  ];
 }
 
 const REASON: Readonly<Record<FilterCode, string>> = {

@@ -34,7 +34,8 @@ export const QUOTE_ERRORS: {
     code: "central/dataset-size-mismatch",
     rpc: "invalid-argument",
     retry: "never",
-    message: (c) => `dataset.size_bytes is ${c.said}, but ${c.cid} has ${c.stored} bytes: send what the upload answered`,
+    message: (c) =>
+      `dataset.size_bytes is ${c.said}, but ${c.cid} has ${c.stored} bytes: send what the upload answered`,
   },
   BATCH_TOO_LARGE: {
     code: "central/batch-size-out-of-range",
@@ -67,7 +68,8 @@ export const QUOTE_ERRORS: {
     code: "central/quote-expired",
     rpc: "failed-precondition",
     retry: "never",
-    message: (c) => `the quote ${c.quoteId} expired at ${c.expiredAt}; nothing was locked. Ask for a new one with POST /api/quotes`,
+    message: (c) =>
+      `the quote ${c.quoteId} expired at ${c.expiredAt}; nothing was locked. Ask for a new one with POST /api/quotes`,
   },
 };
 

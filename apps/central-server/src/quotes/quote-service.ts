@@ -6,7 +6,7 @@
 import { createHash } from "node:crypto";
 import { AppError, formatAmount, parseAmount, type Amount, type QuoteId, type UserId } from "@cyxwiz/primitives";
 import type { Clock } from "@cyxwiz/platform";
-import { costOn, describeAdvice, quoteJob, reputationFromPercent, type FilterCount, type JobNeeds, type Quoted } from "@cyxwiz/market";
+import { costOn, describeAdvice, quoteJob, reputationFromPercent, type JobNeeds, type Quoted } from "@cyxwiz/market";
 import type { Quote, QuoteRequest } from "@cyxwiz/protocol/rest";
 import type { Database } from "../database/open-database.ts";
 import { newId } from "../jobs/new-id.ts";
@@ -15,7 +15,13 @@ import type { FleetUnit } from "../scheduling/fleet-query.ts";
 import { planJob, type JobPlan } from "./job-plan.ts";
 import { presentOffer, presentQuote, unfitReasons } from "./present-quote.ts";
 import { QUOTE_ERRORS } from "./quote-errors.ts";
-import { toQuoteRecord, type QuotedCost, type QuotedOffer, type QuoteRecord, type Requirements } from "./quote-record.ts";
+import {
+  toQuoteRecord,
+  type QuotedCost,
+  type QuotedOffer,
+  type QuoteRecord,
+  type Requirements,
+} from "./quote-record.ts";
 import { signQuote, type QuoteSigner } from "./quote-signature.ts";
 
 export interface QuoteServiceOptions {
@@ -81,7 +87,7 @@ export class QuoteService {
     const refused = dearer.kind === "refused" ? dearer : answer;
     const excluded = fleet.length - allowed.length;
     throw new AppError(QUOTE_ERRORS.NO_UNIT_FITS, {
-      reasons: unfitReasons(refused.reasons as readonly FilterCount[], excluded),
+      reasons: unfitReasons(refused.reasons, excluded),
       advice: describeAdvice(refused.advice),
     });
   }
@@ -149,7 +155,10 @@ export function meetsRequirements(unit: FleetUnit, requirements: Requirements): 
 function overCeiling(ceiling: Amount, quoted: Quoted): AppError {
   const costs = [quoted.chosen, ...quoted.alternatives].map((offer) => offer.cost);
   const lowest = costs.reduce((least, cost) => (cost < least ? cost : least));
-  return new AppError(QUOTE_ERRORS.PRICE_OVER_CEILING, { ceiling: formatAmount(ceiling), lowest: formatAmount(lowest) });
+  return new AppError(QUOTE_ERRORS.PRICE_OVER_CEILING, {
+    ceiling: formatAmount(ceiling),
+    lowest: formatAmount(lowest),
+  });
 }
 
 /** 64 random bits, as a decimal string. */

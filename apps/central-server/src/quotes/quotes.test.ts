@@ -16,7 +16,10 @@ describe("quotes", () => {
     const [user, owner] = [await market.user(), await market.user(0n)];
     await market.connect(await market.register(owner, { name: "alpha" }));
     const answer = await quote(market, user);
-    expect(answer).toMatchObject({ status: 200, body: { total_steps: 100, best: { node_name: "alpha" }, alternatives: [] } });
+    expect(answer).toMatchObject({
+      status: 200,
+      body: { total_steps: 100, best: { node_name: "alpha" }, alternatives: [] },
+    });
     const key = createPublicKey(market.context.signingKey);
     const { payload } = await compactVerify(String(answer.body["signature"]), key);
     expect(JSON.parse(new TextDecoder().decode(payload))).toMatchObject({
@@ -41,12 +44,23 @@ describe("quotes", () => {
   it("says everything that is wrong with a graph, by layer, with what to do", async () => {
     await using market = await TestMarket.create();
     const user = await market.user();
-    const graph = writeCyxwiz(sequential("wrong", [["Dense", { units: 5 }], ["Output", { classes: 5 }], ["MSELoss"], ["Adam"]]));
+    const graph = writeCyxwiz(
+      sequential("wrong", [["Dense", { units: 5 }], ["Output", { classes: 5 }], ["MSELoss"], ["Adam"]]),
+    );
     const answer = await quote(market, user, { graph });
-    expect(answer).toMatchObject({ status: 400, body: { code: "INVALID_REQUEST", details: { reason: "central/graph-malformed" } } });
-    const { problems } = answer.body["details"] as unknown as { problems: { node: string; message: string; fix: string }[] };
+    expect(answer).toMatchObject({
+      status: 400,
+      body: { code: "INVALID_REQUEST", details: { reason: "central/graph-malformed" } },
+    });
+    const { problems } = answer.body["details"] as {
+      problems: { node: string; message: string; fix: string }[];
+    };
     expect(problems.length).toBeGreaterThan(0);
-    expect(problems[0]).toMatchObject({ node: expect.any(String), message: expect.any(String), fix: expect.any(String) });
+    expect(problems[0]).toMatchObject({
+      node: expect.any(String),
+      message: expect.any(String),
+      fix: expect.any(String),
+    });
   });
 
   it("refuses a dataset that the user may not read, or whose size is another", async () => {
@@ -75,10 +89,16 @@ describe("quotes", () => {
     const answer = await quote(market, user, { requirements: { device: "gpu" } });
     expect(answer).toMatchObject({
       status: 409,
-      body: { code: "CONFLICT", details: { reasons: [{ filter: "device", units: 1 }], advice: expect.stringContaining("CPU") } },
+      body: {
+        code: "CONFLICT",
+        details: { reasons: [{ filter: "device", units: 1 }], advice: expect.stringContaining("CPU") },
+      },
     });
     const wished = await quote(market, user, { requirements: { device: "any", min_reputation: 90 } });
-    expect(wished).toMatchObject({ status: 409, body: { details: { reasons: [{ filter: "requirements", units: 1 }] } } });
+    expect(wished).toMatchObject({
+      status: 409,
+      body: { details: { reasons: [{ filter: "requirements", units: 1 }] } },
+    });
   });
 
   it("respects max_price and names the lowest price there is", async () => {
@@ -86,13 +106,19 @@ describe("quotes", () => {
     const [user, owner] = [await market.user(), await market.user(0n)];
     await market.connect(await market.register(owner));
     const answer = await quote(market, user, { requirements: { device: "any", max_price: "0.000000001" } });
-    expect(answer).toMatchObject({ status: 409, body: { details: { reason: "central/price-over-ceiling", lowest: "0.0001" } } });
+    expect(answer).toMatchObject({
+      status: 409,
+      body: { details: { reason: "central/price-over-ceiling", lowest: "0.0001" } },
+    });
   });
 
   it("leaves out nodes that hold no task stream: no work can be handed to them", async () => {
     await using market = await TestMarket.create();
     const [user, owner] = [await market.user(), await market.user(0n)];
     await market.register(owner);
-    expect(await quote(market, user)).toMatchObject({ status: 409, body: { details: { reasons: [{ filter: "online" }] } } });
+    expect(await quote(market, user)).toMatchObject({
+      status: 409,
+      body: { details: { reasons: [{ filter: "online" }] } },
+    });
   });
 });

@@ -7,6 +7,7 @@
 import { AppError, isAppError, isError } from "@cyxwiz/primitives";
 import type { Logger } from "@cyxwiz/platform";
 import { toRestError } from "@cyxwiz/protocol";
+import type { ErrorBody } from "@cyxwiz/protocol/rest";
 import type { FastifyError, FastifyRequest } from "fastify";
 import { CENTRAL_ERRORS } from "../errors.ts";
 import { JSON_BODY_BYTES, PROBLEMS_NAMED, SHOWN_VALUE_CHARS } from "../limits.ts";
@@ -31,21 +32,16 @@ export function answerErrors(app: RestApp, logger: Logger): void {
       void reply.header("retry-after", String(known.context.retryAfterSeconds));
     }
     if (isError(known, CENTRAL_ERRORS.METHOD_UNSUPPORTED)) void reply.header("allow", known.context.allowed.join(", "));
-    return reply
-      .code(httpStatus(known) ?? status)
-      .send(isClientsMistake(known) ? { ...body, code: "INVALID_REQUEST" } : body);
+    const exact = exactAnswer(known);
+    return reply.code(exact?.status ?? status).send({ ...body, code: exact?.code ?? body.code });
   });
 }
 
 /** HTTP has exact words for two refusals that gRPC statuses lack. */
-function httpStatus(error: unknown): number | undefined {
-  if (isError(error, CENTRAL_ERRORS.BODY_SIZE_EXCEEDED)) return 413;
-  if (isError(error, CENTRAL_ERRORS.METHOD_UNSUPPORTED)) return 405;
+function exactAnswer(error: unknown): { readonly status: number; readonly code: ErrorBody["code"] } | undefined {
+  if (isError(error, CENTRAL_ERRORS.BODY_SIZE_EXCEEDED)) return { status: 413, code: "INVALID_REQUEST" };
+  if (isError(error, CENTRAL_ERRORS.METHOD_UNSUPPORTED)) return { status: 405, code: "INVALID_REQUEST" };
   return undefined;
-}
-
-function isClientsMistake(error: unknown): boolean {
-  return isError(error, CENTRAL_ERRORS.METHOD_UNSUPPORTED);
 }
 
 /** What Fastify itself refuses before a handler runs. */

@@ -11,13 +11,12 @@ import { CENTRAL_ERRORS } from "../errors.ts";
 
 declare module "fastify" {
   interface FastifyRequest {
-    /** Who calls; null on public routes. Read it through `userOf`, `nodeOf` or `principalOf`. */
+    /** Who calls; null on public routes. Read it through `userOf` or `principalOf`. */
     principal: Principal | null;
   }
 }
 
 export type UserPrincipal = Extract<Principal, { kind: "user" }>;
-export type NodePrincipal = Extract<Principal, { kind: "node" }>;
 type Hook = (request: FastifyRequest) => Promise<void>;
 
 export interface AuthenticatedHooks {
@@ -64,13 +63,6 @@ function checkAdmin(principal: Principal, route: string): void {
 export function userOf(request: FastifyRequest): UserPrincipal {
   const principal = principalOf(request);
   assert(principal.kind === "user", "the route requires a user");
-  return principal;
-}
-
-/** The node behind a route that requires one. */
-export function nodeOf(request: FastifyRequest): NodePrincipal {
-  const principal = principalOf(request);
-  assert(principal.kind === "node", "the route requires a node");
   return principal;
 }
 

@@ -82,7 +82,8 @@ export async function createRestApp(options: RestAppOptions): Promise<RestApp> {
   await app.register(cors, {
     origin: [...options.allowedOrigins],
     methods: ["GET", "POST", "PUT", "DELETE"],
-    exposedHeaders: ["x-request-id", "retry-after"],
+    // The last three are where gRPC-Web puts how a call ended when it has no body.
+    exposedHeaders: ["x-request-id", "retry-after", "grpc-status", "grpc-message", "grpc-status-details-bin"],
     maxAge: 600,
   });
   await describeApi(app, options.version);

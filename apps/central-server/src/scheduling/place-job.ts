@@ -1,11 +1,17 @@
 /** Making one placement of a plan real: in one transaction, against what is true now. */
-import type { AssignmentId, NodeId } from "@cyxwiz/primitives";
+import { defined, type AssignmentId, type NodeId } from "@cyxwiz/primitives";
 import { assignmentMachine, type Placement } from "@cyxwiz/market";
 import { LEASE_MS } from "../assignments/limits.ts";
-import { inTransaction, violatedUnique, type MarketTransaction, type TransactionContext } from "../database/transaction.ts";
+import {
+  inTransaction,
+  violatedUnique,
+  type MarketTransaction,
+  type TransactionContext,
+} from "../database/transaction.ts";
 import { lockJob, moveJob } from "../jobs/job-state.ts";
 import { newId } from "../jobs/new-id.ts";
 import { raiseNodeEvent } from "../machines/machine-state.ts";
+import { breakdownOf } from "../quotes/present-quote.ts";
 import type { FleetUnit } from "./fleet-query.ts";
 
 export interface PlaceOptions extends TransactionContext {
@@ -42,17 +48,19 @@ async function offer(
 ): Promise<Placed | undefined> {
   const job = await lockJob(transaction, placement.jobId);
   if (job?.state !== "ESCROWED") return undefined;
+  const planned = defined(fleet.get(placement.unitId), "the unit of a placement");
+  if (!(await hasRoom(transaction, planned, maxJobsPerNode))) return undefined;
   const unit = await transaction
     .selectFrom("compute_units")
-    .selectAll()
-    .where("id", "=", placement.unitId)
+    .select(["id", "device_name"])
+    .where("id", "=", planned.unitId)
     .where("status", "=", "ACTIVE")
     .forUpdate()
     .executeTakeFirst();
-  if (!unit || !(await hasRoom(transaction, unit, maxJobsPerNode))) return undefined;
+  if (!unit) return undefined;
   const at = new Date(clock.now());
   const assignmentId = newId(random) as AssignmentId;
-  const nodeId = unit.machine_id as NodeId;
+  const { nodeId, nodeName } = planned;
   await transaction
     .insertInto("assignments")
     .values({
@@ -70,7 +78,6 @@ async function offer(
       ended_at: null,
     })
     .execute();
-  const nodeName = fleet.get(unit.id)?.nodeName ?? nodeId;
   await moveJob(transaction, job, {
     event: "assigned",
     at,
@@ -81,20 +88,23 @@ async function offer(
   return { assignmentId, nodeId };
 }
 
-/** The unit is free, and its node may take one more. Holds the machine's row, so that two placements see each other. */
+/**
+ * The unit is free, and its node may take one more. Holds the machine's row, so that two placements see each other;
+ * machine before unit, as registrations do.
+ */
 async function hasRoom(
   transaction: MarketTransaction,
-  unit: { readonly id: string; readonly machine_id: string },
+  unit: Pick<FleetUnit, "unitId" | "nodeId">,
   maxJobsPerNode: number,
 ): Promise<boolean> {
-  await transaction.selectFrom("machines").select("id").where("id", "=", unit.machine_id).forUpdate().execute();
+  await transaction.selectFrom("machines").select("id").where("id", "=", unit.nodeId).forUpdate().execute();
   const live = await transaction
     .selectFrom("assignments")
     .select("unit_id")
-    .where("machine_id", "=", unit.machine_id)
+    .where("machine_id", "=", unit.nodeId)
     .where("ended_at", "is", null)
     .execute();
-  return live.length < maxJobsPerNode && live.every((other) => other.unit_id !== unit.id);
+  return live.length < maxJobsPerNode && live.every((other) => other.unit_id !== unit.unitId);
 }
 
 /** What the job shows of it later: why this unit, and who came next. */
@@ -102,12 +112,9 @@ function presentPlacement(placement: Placement, fleet: ReadonlyMap<string, Fleet
   return {
     score: placement.score,
     breakdown: placement.breakdown,
-    runners_up: placement.runnersUp.map(({ unitId, score }) => ({
-      node_name: fleet.get(unitId)?.nodeName ?? "",
-      unit_id: unitId,
-      score,
-      breakdown: {},
-    })),
+    runners_up: placement.runnersUp.map(({ unitId, score }) => {
+      const unit = defined(fleet.get(unitId), "the unit of a runner-up");
+      return { node_name: unit.nodeName, unit_id: unitId, score, breakdown: breakdownOf(unit, score) };
+    }),
   };
 }
-

@@ -52,7 +52,12 @@ export class SchedulerLoop {
   /** One pass over the queue. True when jobs were placed and more may be waiting than one pass looks at. */
   async pass(): Promise<boolean> {
     const { db, maxJobsPerNode, readFleet, handOut, onPlaced, logger } = this.#options;
-    const waiting = await db.selectFrom("jobs").select("id").where("state", "=", "ESCROWED").limit(1).executeTakeFirst();
+    const waiting = await db
+      .selectFrom("jobs")
+      .select("id")
+      .where("state", "=", "ESCROWED")
+      .limit(1)
+      .executeTakeFirst();
     if (!waiting) return false;
     const fleet = withoutFullNodes(await readFleet(), maxJobsPerNode);
     const queue = await readQueue(db, fleet);

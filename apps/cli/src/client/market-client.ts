@@ -61,9 +61,10 @@ export class MarketClient {
     return await this.#rest.call("GET", "/api/wallet", { schema: walletSchema });
   }
 
-  async walletHistory(limit: number, cursor?: string): Promise<WalletHistory> {
-    const query = new URLSearchParams({ limit: String(limit), ...(cursor && { cursor }) });
-    return await this.#rest.call("GET", `/api/wallet/history?${query}`, { schema: walletHistorySchema });
+  /** A page as long as the market makes it. */
+  async walletHistory(cursor?: string): Promise<WalletHistory> {
+    const query = cursor === undefined ? "" : `?${new URLSearchParams({ cursor })}`;
+    return await this.#rest.call("GET", `/api/wallet/history${query}`, { schema: walletHistorySchema });
   }
 
   async faucet(amount: string, idempotencyKey: string): Promise<Wallet> {
@@ -94,10 +95,9 @@ export class MarketClient {
     });
   }
 
-  async jobs(query: { state?: string; limit: number; cursor?: string }): Promise<z.infer<typeof jobListSchema>> {
+  async jobs(query: { limit: number; cursor?: string }): Promise<z.infer<typeof jobListSchema>> {
     const search = new URLSearchParams({
       limit: String(query.limit),
-      ...(query.state && { state: query.state }),
       ...(query.cursor && { cursor: query.cursor }),
     });
     return await this.#rest.call("GET", `/api/jobs?${search}`, { schema: jobListSchema });

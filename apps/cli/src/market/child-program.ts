@@ -50,7 +50,7 @@ export class ChildProgram<Ready> implements AsyncDisposable {
     mkdirSync(dirname(options.logPath), { recursive: true });
     const log = openSync(options.logPath, "a", 0o600);
     const child = spawn(process.execPath, [options.program, ...options.args], {
-      stdio: ["ignore", log, log],
+      stdio: ["ignore", log, log, "ipc"],
       env: options.env ?? process.env,
     });
     closeSync(log);

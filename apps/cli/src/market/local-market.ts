@@ -64,7 +64,9 @@ export class LocalMarket implements AsyncDisposable {
     await using started = new AsyncDisposableStack();
     options.onProgress("Starting the Central Server and its database …");
     const server = started.use(await startServer(options));
-    options.onProgress(`Starting ${options.nodes.length} Server Nodes; each measures its speed …`);
+    if (options.nodes.length > 0) {
+      options.onProgress(`Starting ${options.nodes.length} Server Nodes; each measures its speed …`);
+    }
     const owners = await loadOwners(options, server.ready.restUrl);
     const nodes = await startAll(options, started, (plan, signal) =>
       startNode(plan, server.ready, owners, { ...options, signal }),

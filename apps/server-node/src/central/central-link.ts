@@ -18,7 +18,7 @@ export interface GrpcRegistration {
   readonly hardware: DetectedHardware;
 }
 
-export interface BeatUnit {
+interface BeatUnit {
   readonly unitId: string;
   readonly state: UnitState;
   readonly loadPercent: number;

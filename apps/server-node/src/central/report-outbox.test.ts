@@ -21,7 +21,7 @@ function stepsOf(taken: ReturnType<ReportOutbox["take"]>): readonly unknown[] {
   return taken.map(({ report }) => ("step" in report ? `${report.kind} ${report.step}` : report.kind));
 }
 
-test("reports are numbered from 1 and kept until they are answered", () => {
+test("[NR1] reports are numbered from 1 and kept until they are answered", () => {
   const outbox = new ReportOutbox();
   outbox.push(ACCEPTED);
   outbox.push(checkpoint(2));
@@ -39,7 +39,7 @@ test("an answer to no sequence does not answer a report that was not sent", () =
   expect(outbox.size).toBe(1);
 });
 
-test("after a reconnect everything unanswered is sent again, in order, but progress is not", () => {
+test("[NR2] after a reconnect everything unanswered is sent again, in order, but progress is not", () => {
   const outbox = new ReportOutbox();
   for (const report of [ACCEPTED, progress(1), checkpoint(2), checkpoint(4)]) outbox.push(report);
   outbox.take(3);
@@ -47,7 +47,7 @@ test("after a reconnect everything unanswered is sent again, in order, but progr
   expect(stepsOf(outbox.take(10))).toEqual(["accepted", "checkpoint 2", "checkpoint 4"]);
 });
 
-test("only the newest progress of an assignment waits; other reports are never dropped", () => {
+test("[NR3] only the newest progress of an assignment waits; other reports are never dropped", () => {
   const outbox = new ReportOutbox();
   const other = "99999999-9999-4999-8999-999999999999" as AssignmentId;
   for (const report of [progress(1), checkpoint(1), progress(1, other), progress(2), progress(3)]) outbox.push(report);
@@ -73,7 +73,7 @@ test("no more than the limit is in flight at once", () => {
   expect(stepsOf(outbox.take(2))).toEqual(["checkpoint 3"]);
 });
 
-test("a full outbox refuses checkpoints, but the end of an assignment always fits", () => {
+test("[NR4] a full outbox refuses checkpoints, but the end of an assignment always fits", () => {
   const outbox = new ReportOutbox();
   for (let step = 0; step < WAITING_REPORTS; step++) expect(outbox.push(checkpoint(step))).toBe(true);
   expect(outbox.push(checkpoint(1))).toBe(false);

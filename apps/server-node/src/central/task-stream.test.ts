@@ -83,7 +83,7 @@ async function sent(side: FarSide | undefined): Promise<readonly string[]> {
   );
 }
 
-test("a stream starts with a hello that lists what runs, and is online with the welcome", async () => {
+test("[NR5] a stream starts with a hello that lists what runs, and is online with the welcome", async () => {
   const { clock, connection, outbox, streams, stop, ended } = setup();
   await clock.advance(0);
   expect(connection.snapshot()).toMatchObject({ state: "offline" });
@@ -97,7 +97,7 @@ test("a stream starts with a hello that lists what runs, and is online with the 
   expect(clock.sleeping).toBe(0);
 });
 
-test("a stream that breaks is opened again, with growing waits, and unanswered reports are sent again", async () => {
+test("[NR6] a stream that breaks is opened again, with growing waits, and unanswered reports are sent again", async () => {
   const { clock, connection, outbox, streams, stop, ended } = setup();
   await clock.advance(0);
   streams[0]?.send.push({ kind: "welcome", leaseSeconds: 30 });

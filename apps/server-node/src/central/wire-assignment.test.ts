@@ -23,7 +23,7 @@ async function read(
   return readAssignment(create(TaskAssignmentSchema, { ...whole, ...changes } as never));
 }
 
-test("seeds stay text and fencing tokens whole, however large", async () => {
+test("[NR7] seeds stay text and fencing tokens whole, however large", async () => {
   const message = await read({});
   expect(message).toMatchObject({
     kind: "assignment",

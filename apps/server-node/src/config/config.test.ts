@@ -39,7 +39,7 @@ test("the documents' own example is understood", () => {
   expect(config.devices.maxGpuMemoryMb).toBe(8_000);
 });
 
-test("the environment overrides the file", () => {
+test("[NC3] the environment overrides the file", () => {
   const config = parse(
     { node: { name: "from-file" }, logging: { level: "warn" } },
     { CYXWIZ_NODE_NAME: "from-env", CYXWIZ_CENTRAL_SERVER: "[::1]:1", CYXWIZ_LOG_LEVEL: "debug" },
@@ -56,13 +56,13 @@ test("prices are exact amounts", () => {
   expect(config.devices.pricePerHour).toEqual({ cpu: parseAmount("0.100000001") });
 });
 
-test("an unknown key is refused with the nearest known one", () => {
+test("[NC1] an unknown key is refused with the nearest known one", () => {
   expect(problemsOf({ node: { nmae: "x" } })).toEqual(["node.nmae is not a key: did you mean node.name?"]);
   expect(problemsOf({ devices: { colour_of_the_case: 1 } })[0]).toContain("[devices] has gpu_ids");
   expect(problemsOf({ zzzzzzzzzzzzzzzz: 1 })[0]).toContain("the sections are [node]");
 });
 
-test("every wrong value is named with what is allowed, all at once", () => {
+test("[NC2] every wrong value is named with what is allowed, all at once", () => {
   const problems = problemsOf(
     { node: { max_concurrent_jobs: 0 }, devices: { price_per_hour: { cpu: 0.1 } } },
     { CYXWIZ_CENTRAL_SERVER: "nowhere" },
@@ -75,7 +75,7 @@ test("every wrong value is named with what is allowed, all at once", () => {
   expect(problems[2]).toContain('CYXWIZ_CENTRAL_SERVER (central_server.address) is "nowhere"');
 });
 
-test("a secret is never part of a message", () => {
+test("[NC4] a secret is never part of a message", () => {
   expect(problemsOf({ account: { token: 123_456_789 } })[0]).not.toContain("123456789");
 });
 

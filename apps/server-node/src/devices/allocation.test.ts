@@ -67,7 +67,7 @@ test("only the named GPUs are shared, and no more of them than allowed", () => {
   expect(units[0]).toMatchObject({ deviceId: 1, memoryBytes: 8_000 * 1024 ** 2, pricePerHour: 1_500_000_000n });
 });
 
-test("a device or share that the machine does not have is refused by key and limit", () => {
+test("[NH3] a device or share that the machine does not have is refused by key and limit", () => {
   expect(refusalOf({ cpuCores: 17 })).toMatchObject({
     key: "devices.cpu_cores",
     value: "17",

@@ -21,7 +21,7 @@ function codeOf(answer: ReturnType<DevicePool["acquire"]>): string {
   return answer.kind === "refused" ? answer.code : "acquired";
 }
 
-test("whatever is asked and given back in whatever order, no unit is over-committed and everything returns", () => {
+test("[NH4] whatever is asked and given back in whatever order, no unit is over-committed and everything returns", () => {
   const ask = fc.record({
     unitId: fc.constantFrom(UNIT_ID, OTHER),
     threads: fc.integer({ min: 0, max: 6 }),

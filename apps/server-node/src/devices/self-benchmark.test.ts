@@ -19,7 +19,7 @@ function countingDriver(): { driver: TrainingDriver; measured: number[] } {
   return { driver: { ...inner, measure }, measured };
 }
 
-test("a unit is measured once per build and thread count", async () => {
+test("[NH5] a unit is measured once per build and thread count", async () => {
   await using folder = await tempFolder();
   const { driver, measured } = countingDriver();
   const options = { dataDir: folder.path, driver, signal };
@@ -40,7 +40,7 @@ test("a damaged file of measurements costs a new measurement only", async () => 
   expect(measured).toEqual([4]);
 });
 
-test("a device that the driver cannot train on, or that fails its self-test, is not offered", async () => {
+test("[NH6] a device that the driver cannot train on, or that fails its self-test, is not offered", async () => {
   await using folder = await tempFolder();
   const { driver } = countingDriver();
   const broken = { ...driver, measure: () => Promise.reject(new TypeError("no runtime")) };

@@ -60,7 +60,7 @@ test("a field that the driver does not know is left out of the next query", asyn
   });
 });
 
-test("no driver is not a problem; a driver that fails is", async () => {
+test("[NH1] no driver is not a problem; a driver that fails is", async () => {
   await using folder = await tempFolder();
   expect(await detectNvidia(join(folder.path, "absent"))).toEqual({ gpus: [] });
   const smi = await fakeSmi(folder.path, "echo 'NVIDIA-SMI has failed'; exit 9");
@@ -76,13 +76,13 @@ test("cores are counted once, however many threads they have", () => {
   expect(physicalCores("processor : 0\nmodel name : ARM\n")).toBeUndefined();
 });
 
-test("the fingerprint needs a fact that differs between machines, and ignores order", () => {
+test("[NH2] the fingerprint needs a fact that differs between machines, and ignores order", () => {
   expect(fingerprintOf([" A ", "b", ""])).toBe(fingerprintOf(["b", "a", "a"]));
   expect(fingerprintOf(["a"])).not.toBe(fingerprintOf(["b"]));
   expect(fingerprintOf(["", " "])).toBeUndefined();
 });
 
-test("addresses with the local bit do not count", () => {
+test("[NH2] addresses with the local bit do not count", () => {
   expect(isVendorAssigned("02:42:ac:11:00:02")).toBe(false);
   expect(isVendorAssigned("00:00:00:00:00:00")).toBe(false);
   expect(isVendorAssigned("3c:ec:ef:01:02:03")).toBe(true);

@@ -12,7 +12,7 @@ import { lockDataFolder } from "./data-folder-lock.ts";
 import { readEnrolment, writeEnrolment } from "./enrolment.ts";
 import { openNodeKey } from "./node-key.ts";
 
-test("the key is made once, stays, and is readable by its owner only", async () => {
+test("[NI1] the key is made once, stays, and is readable by its owner only", async () => {
   await using folder = await tempFolder();
   const [first, second] = await Promise.all([openNodeKey(folder.path), openNodeKey(folder.path)]);
   expect(second.nodeId).toBe(first.nodeId);
@@ -30,7 +30,7 @@ test("signatures verify with the public key", async () => {
   expect(verify(null, Buffer.from("other"), publicKey, key.sign("text"))).toBe(false);
 });
 
-test("a damaged key stops the start and is not overwritten", async () => {
+test("[NI2] a damaged key stops the start and is not overwritten", async () => {
   await using folder = await tempFolder();
   const file = join(folder.path, "node-key.pem");
   await writeFile(file, "not a key");
@@ -50,7 +50,7 @@ test("the enrolment survives and is readable by its owner only", async () => {
   await expect(readEnrolment(folder.path)).rejects.toMatchObject({ code: NODE_ERRORS.ENROLMENT_MALFORMED.code });
 });
 
-test("one data folder is run by one daemon", async () => {
+test("[NI3] one data folder is run by one daemon", async () => {
   await using folder = await tempFolder();
   {
     await using _lock = await lockDataFolder(folder.path);
@@ -62,7 +62,7 @@ test("one data folder is run by one daemon", async () => {
   await using _again = await lockDataFolder(folder.path);
 });
 
-test("a daemon that was killed leaves no lock behind", async () => {
+test("[NI3] a daemon that was killed leaves no lock behind", async () => {
   await using folder = await tempFolder();
   const module = new URL("./data-folder-lock.ts", import.meta.url).href;
   const script = `const { lockDataFolder } = await import(${JSON.stringify(module)});

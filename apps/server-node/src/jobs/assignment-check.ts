@@ -19,8 +19,9 @@ export function checkAssignment(
     if (sizeBytes > objectBytes)
       return refusal(NODE_ERRORS.OBJECT_TOO_LARGE, { cid, sizeBytes, maxBytes: objectBytes });
   }
-  if (resume && resume.step >= totalSteps) {
-    const allowed = `0 to ${totalSteps - 1}`;
+  // A checkpoint of the last step is fine: its node was lost before it delivered the model.
+  if (resume && resume.step > totalSteps) {
+    const allowed = `0 to ${totalSteps}`;
     return refusal(NODE_ERRORS.ASSIGNMENT_MALFORMED, { field: "resume.step", value: String(resume.step), allowed });
   }
   return undefined;

@@ -136,7 +136,7 @@ test("the driver measures itself and names what it is", { timeout: 60_000 }, asy
   expect(driver.abilities.lowerings).toContain(speed.lowering);
 });
 
-test("a trainer dies with the daemon that started it", { timeout: 60_000 }, async () => {
+test("[NJ8] a trainer dies with the daemon that started it", { timeout: 60_000 }, async () => {
   await using folder = await tempFolder();
   const dataset = join(folder.path, "points.safetensors");
   await writePoints(dataset);

@@ -122,7 +122,7 @@ test("an assignment is accepted, trained, its checkpoints and model stored, and 
   expect(bench.executor.counts()).toEqual({ completed: 1, failed: 0, cancelled: 0 });
 });
 
-test("an assignment stays listed until its last report is answered", async () => {
+test("[NR8] an assignment stays listed until its last report is answered", async () => {
   await using bench = await setup();
   bench.executor.offer(await sampleAssignment());
   await until(() => bench.outbox.take(100).some(({ report }) => report.kind === "result"));
@@ -151,10 +151,10 @@ const DECLINED: readonly (readonly [string, Partial<Assignment>])[] = [
   [NODE_ERRORS.UNIT_FULL.code, { memoryBytes: 2_000_000 }],
   [NODE_ERRORS.UNIT_FULL.code, { threads: 5 }],
   [NODE_ERRORS.ASSIGNMENT_MALFORMED.code, { kind: "VERIFY" }],
-  [NODE_ERRORS.ASSIGNMENT_MALFORMED.code, { resume: { step: 6, cid: "b" as never, sha256: "", sizeBytes: 1 } }],
+  [NODE_ERRORS.ASSIGNMENT_MALFORMED.code, { resume: { step: 7, cid: "b" as never, sha256: "", sizeBytes: 1 } }],
   [NODE_ERRORS.OBJECT_TOO_LARGE.code, { dataset: { cid: "b" as never, sizeBytes: 1_001 } }],
 ];
-test.each(DECLINED)("work that this node cannot do is declined with %s", async (code, changes) => {
+test.each(DECLINED)("[NJ1] work that this node cannot do is declined with %s", async (code, changes) => {
   await using bench = await setup();
   bench.executor.offer(await sampleAssignment(changes));
   bench.pump();
@@ -174,7 +174,7 @@ test("a paused unit declines, and so does a node that is being stopped", async (
   expect(bench.last()).toMatchObject({ kind: "declined", code: NODE_ERRORS.NODE_DRAINING.code });
 });
 
-test("a cancel keeps the model where asked, after a last checkpoint", async () => {
+test("[NJ6] a cancel keeps the model where asked, after a last checkpoint", async () => {
   await using bench = await setup({ script: { pauseAt: 4 } });
   const assignment = await sampleAssignment();
   bench.executor.offer(assignment);
@@ -227,7 +227,7 @@ const FAILURES: readonly (readonly [string, string, Parameters<typeof setup>[0]]
   ["node", "node/internal", { upload: () => Promise.reject(new TypeError("disk")) }],
 ];
 test.each(FAILURES)(
-  "a failure that is the %s's to answer for is reported as such (%s)",
+  "[NJ5] a failure that is the %s's to answer for is reported as such (%s)",
   async (blame, code, options) => {
     await using bench = await setup(options);
     bench.executor.offer(await sampleAssignment());
@@ -252,7 +252,7 @@ test("a server that is away for too long ends the work: checkpoints are never dr
   expect(bench.last()).toMatchObject({ kind: "failed", code: NODE_ERRORS.REPORTS_EXCEEDED.code });
 });
 
-test("a refused report drops the assignment without another word", async () => {
+test("[NR9] a refused report drops the assignment without another word", async () => {
   await using bench = await setup({ script: { pauseAt: 4 } });
   bench.executor.offer(await sampleAssignment());
   await until(() => bench.executor.running()[0]?.step === 3);
@@ -264,7 +264,7 @@ test("a refused report drops the assignment without another word", async () => {
   expect(bench.reports).toEqual([]);
 });
 
-test("a node that is stopped checkpoints, reports, and then is done", async () => {
+test("[NJ7] a node that is stopped checkpoints, reports, and then is done", async () => {
   await using bench = await setup({ script: { pauseAt: 4 } });
   bench.executor.offer(await sampleAssignment());
   await until(() => bench.executor.running()[0]?.step === 3);

@@ -41,7 +41,7 @@ test("an object is fetched once, checked, and then found", async () => {
 });
 
 test.each([["hellO"], ["hello and more"], ["hell"]])(
-  "wrong bytes (%s) are refused and nothing of them stays",
+  "[NJ2] wrong bytes (%s) are refused and nothing of them stays",
   async (bytes) => {
     await using folder = await tempFolder();
     const { cache, store } = await setup(folder.path);
@@ -62,7 +62,7 @@ test("an object that can never fit is refused before a byte is fetched", async (
   expect(downloads).toEqual([]);
 });
 
-test("what was used longest ago makes room; what is in use stays", async () => {
+test("[NJ3] what was used longest ago makes room; what is in use stays", async () => {
   await using folder = await tempFolder();
   const { cache, store, clock } = await setup(folder.path, 10);
   const names: Record<string, string> = {};

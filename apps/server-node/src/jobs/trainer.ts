@@ -10,7 +10,7 @@ export interface TrainerProcess extends AsyncDisposable {
   stop(): void | Promise<void>;
 }
 
-export interface TrainerOptions {
+interface TrainerOptions {
   readonly signal: AbortSignal;
   /** The process is ended, with the node to blame, when it needs more. */
   readonly memoryBytes: number;

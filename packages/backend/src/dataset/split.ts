@@ -3,7 +3,7 @@ import { permutation, PhiloxStream, STREAM } from "@cyxwiz/primitives";
 import { type Dataset, type Samples, type SampleTable, selectRows } from "./samples.ts";
 
 /** One fifth is the usual share, and leaves 2,000 of 10,000 digits: an accuracy that is good to about ± 0.4 %. */
-export const TEST_SHARE = 0.2;
+const TEST_SHARE = 0.2;
 
 /** The split is part of the data, not of a job: its seed never changes. */
 const SPLIT_SEED = 0n;

@@ -10,7 +10,7 @@ import { BACKEND_ERRORS } from "../errors.ts";
 import { SAFETENSORS_HEADER_BYTES, SAFETENSORS_TENSORS, TENSOR_RANK } from "../limits.ts";
 
 /** Bytes of one element. */
-export const DTYPE_BYTES = {
+const DTYPE_BYTES = {
   BOOL: 1,
   U8: 1,
   I8: 1,

@@ -18,7 +18,7 @@ function small(optimizer: LayerEntry, extra: readonly LayerEntry[] = []): Shaped
 test("[CO1] weights are counted as PyTorch counts the same network's", () => {
   const shaped = inferShapes(digitsCnn(), [1, 28, 28]);
   assert(shaped.kind === "ok", "expected a sound graph");
-  expect(costOf(shaped, 1).parameterCount).toBe(16 * 9 + 16 + 32 * 16 * 9 + 32 + 1568 * 64 + 64 + 64 * 10 + 10);
+  expect(costOf(shaped, 1).parameterCount).toBe(8 * 9 + 8 + 24 * 8 * 9 + 24 + 600 * 64 + 64 + 64 * 10 + 10);
 });
 
 test("[CO2] operations are the layers' and the optimizer's share", () => {
