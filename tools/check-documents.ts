@@ -32,7 +32,7 @@ function runExample(file: string, index: number, code: string): void {
   mkdirSync(folder, { recursive: true });
   const path = join(folder, `example-${index}.ts`);
   writeFileSync(path, code);
-  const result = spawnSync(process.execPath, [path], { encoding: "utf8", timeout: 60_000, cwd: root });
+  const result = spawnSync(process.execPath, [path], { encoding: "utf8", timeout: 60_000, cwd: folder });
   if (result.status !== 0) problems.push(`${file}: example ${index + 1} fails:\n${result.stderr.slice(0, 1000)}`);
   rmSync(folder, { recursive: true });
 }

@@ -44,6 +44,7 @@ import { OpeningObjectStore } from "./objects/opening-store.ts";
 import { registerQuoteRoutes } from "./quotes/quote-routes.ts";
 import { QuoteService } from "./quotes/quote-service.ts";
 import type { RestApp } from "./rest/rest-app.ts";
+import { DeadlineSweeper } from "./scheduling/deadline-sweeper.ts";
 import { readFleet, type FleetUnit } from "./scheduling/fleet-query.ts";
 import { LeaseSweeper } from "./scheduling/lease-sweeper.ts";
 import { periodically } from "./scheduling/periodic.ts";
@@ -119,7 +120,7 @@ export async function recover({ machines, work }: Market): Promise<void> {
   await work.live.renewAll();
 }
 
-export interface Machines {
+interface Machines {
   readonly presence: Presence;
   readonly owners: NodeOwners;
   readonly heartbeats: HeartbeatService;
@@ -146,7 +147,7 @@ function wireMachines(context: ServerContext, onAvailable: () => void): Machines
   };
 }
 
-export interface Work {
+interface Work {
   readonly signals: JobSignals;
   readonly streams: TaskStreams;
   readonly progress: LiveProgress;
@@ -156,6 +157,7 @@ export interface Work {
   readonly attempts: AttemptEnd;
   readonly scheduler: SchedulerLoop;
   readonly leases: LeaseSweeper;
+  readonly deadlines: DeadlineSweeper;
   readonly flush: () => Promise<void>;
 }
 
@@ -186,6 +188,7 @@ function wireWork(context: ServerContext, fleet: () => Promise<readonly FleetUni
     attempts,
     scheduler,
     leases: new LeaseSweeper({ db, clock, logger, live, attempts }),
+    deadlines: new DeadlineSweeper(shared),
     flush: async () => {
       await live.flush();
       await progress.flush();
@@ -226,6 +229,7 @@ async function runWork(context: ServerContext, { machines, work }: Market, signa
     machines.heartbeats.run(signal),
     work.scheduler.run(signal),
     work.leases.run(signal),
+    work.deadlines.run(signal),
     periodically({ name: "progress-flush", everyMs: PROGRESS_FLUSH_MS, clock, logger, signal }, work.flush),
   ]);
 }

@@ -20,7 +20,7 @@ export interface RunOptions {
   readonly version: string;
 }
 
-export const EXIT = { done: 0, failed: 1, usage: 2, refused: 3, unreachable: 4, interrupted: 130 } as const;
+const EXIT = { done: 0, failed: 1, usage: 2, refused: 3, unreachable: 4, interrupted: 130 } as const;
 
 export async function run(options: RunOptions): Promise<number> {
   const { env, stdout, stderr, signal } = options;

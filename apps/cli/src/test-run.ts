@@ -18,7 +18,7 @@ export interface TestCli extends AsyncDisposable {
   cyxwiz(args: readonly string[], options?: CliOptions): Promise<Ran>;
 }
 
-export interface CliOptions {
+interface CliOptions {
   readonly env?: NodeJS.ProcessEnv;
   readonly signal?: AbortSignal;
   /** Standard error is a screen, as it is for a person. */

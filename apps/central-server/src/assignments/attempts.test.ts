@@ -64,6 +64,27 @@ describe("attempts that do not end well", () => {
     expect((await market.job(user, jobId)).payment.shares).toHaveLength(2);
   });
 
+  it("a heartbeat that lists the attempt keeps its lease, whatever the stream does", async () => {
+    await using market = await TestMarket.create();
+    const [user, owner] = [await market.user(), await market.user(0n)];
+    const machine = await market.register(owner);
+    const node = await market.connect(machine);
+    const { jobId } = await market.submit(user);
+    await market.schedule();
+    const task = await node.task();
+    await node.progress(task, 1n);
+    await node.close();
+    const running = [{ ...idOf(task), jobId, step: 1n }];
+    for (let beats = 0; beats < 4; beats++) {
+      const request = { nodeId: machine.nodeId, activeJobs: [], units: [], running };
+      await market.call("NodeService.heartbeat", machine.apiKey, request);
+      await market.pass(14_000);
+    }
+    expect((await market.job(user, jobId)).state).toBe("RUNNING");
+    await market.pass(LEASE);
+    expect((await market.job(user, jobId)).state).toBe("ESCROWED");
+  });
+
   it("a job that four attempts lose is FAILED by nodes and refunded in full, committed steps included", async () => {
     await using market = await TestMarket.create();
     const [user, owner] = [await market.user(), await market.user(0n)];

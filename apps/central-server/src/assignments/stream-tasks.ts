@@ -108,9 +108,7 @@ async function readReports(
       stream.send({ case: "answer", value: { sequence, ...(await answer(options, stream.nodeId, message)) } });
     }
   } catch (error) {
-    const fields = { nodeId: stream.nodeId, error: errorMessage(error) };
-    if (isAppError(error)) options.logger.info("a task stream broke", fields);
-    else options.logger.error("a report could not be taken", fields);
+    options.logger.info("a task stream broke", { nodeId: stream.nodeId, error: errorMessage(error) });
   } finally {
     options.streams.closed(stream);
   }
@@ -128,7 +126,11 @@ async function answer(options: StreamTasksOptions, nodeId: NodeId, report: Repor
     await take(options, nodeId, report);
     return { accepted: true, code: "", message: "" };
   } catch (error) {
-    if (!isAppError(error) || error.rpc === "internal" || error.retry === "backoff") throw error;
+    if (!isAppError(error) || error.rpc === "internal") {
+      options.logger.error("a report could not be taken", { nodeId, report: report.case, error: errorMessage(error) });
+      throw error;
+    }
+    if (error.retry === "backoff") throw error;
     return { accepted: false, code: error.code, message: error.message };
   }
 }

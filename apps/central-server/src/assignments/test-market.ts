@@ -41,6 +41,8 @@ export interface TestMachine {
 export interface MachineOptions {
   readonly name?: string;
   readonly fingerprint?: string;
+  /** How many CPUs, each a unit; 1 when absent. */
+  readonly cpus?: number;
   readonly cores?: number;
   readonly coresShared?: number;
   readonly pricePerHour?: string;
@@ -153,11 +155,12 @@ export class TestMarket implements AsyncDisposable {
     return this.context.rail.balance(userAccount(user.id));
   }
 
-  /** The body of a registration of a machine with one CPU. */
+  /** The body of a registration of a machine whose CPUs are all shared. */
   registrationBody(owner: TestUser, options: MachineOptions = {}): Record<string, unknown> {
     const { publicKey, sign: proof } = options.keys ?? newKeys();
     const machineId = nodeIdOfPublicKey(publicKey);
     const cores = options.cores ?? 4;
+    const deviceIds = Array.from({ length: options.cpus ?? 1 }, (_, index) => index);
     return {
       machine_id: machineId,
       public_key: Buffer.from(publicKey).toString("hex"),
@@ -168,25 +171,18 @@ export class TestMarket implements AsyncDisposable {
       ip_address: "192.0.2.1",
       ...(options.fingerprint !== undefined && { fingerprint: options.fingerprint }),
       hardware: {
-        cpus: [{ device_id: 0, name: "CPU", cores }],
+        cpus: deviceIds.map((device_id) => ({ device_id, name: "CPU", cores })),
         gpus: [],
         ram_total_gb: 16,
         storage_total_gb: 100,
       },
-      compute_units: [
-        {
-          device_type: "cpu",
-          device_id: 0,
-          allocation: { cores_allocated: options.coresShared ?? cores, memory_allocated_mb: 8_192 },
-          ...(options.pricePerHour !== undefined && { price_per_hour: options.pricePerHour }),
-          benchmark: {
-            train_flops_per_second: 1e9,
-            lowering: LOWERING,
-            build: "test-1",
-            hardware_class: "test-cpu",
-          },
-        },
-      ],
+      compute_units: deviceIds.map((device_id) => ({
+        device_type: "cpu",
+        device_id,
+        allocation: { cores_allocated: options.coresShared ?? cores, memory_allocated_mb: 1_024 },
+        ...(options.pricePerHour !== undefined && { price_per_hour: options.pricePerHour }),
+        benchmark: { train_flops_per_second: 1e9, lowering: LOWERING, build: "test-1", hardware_class: "test-cpu" },
+      })),
     };
   }
 
@@ -238,8 +234,14 @@ export class TestMarket implements AsyncDisposable {
   }
 
   /** Quotes and submits the job of `quoteRequest`. */
-  async submit(user: TestUser): Promise<{ readonly jobId: string; readonly quoteId: string; readonly amount: string }> {
-    const quote = await this.send("POST", "/api/quotes", { token: user.token, body: await this.quoteRequest(user) });
+  async submit(
+    user: TestUser,
+    change: Partial<QuoteRequest> = {},
+  ): Promise<{ readonly jobId: string; readonly quoteId: string; readonly amount: string }> {
+    const quote = await this.send("POST", "/api/quotes", {
+      token: user.token,
+      body: { ...(await this.quoteRequest(user)), ...change },
+    });
     assert(quote.status === 200, `the quote answered ${quote.status}: ${quote.text}`);
     const { quote_id, amount } = quote.body as unknown as { quote_id: string; amount: string };
     const job = await this.send("POST", "/api/jobs", { token: user.token, body: { quote_id } });

@@ -53,7 +53,7 @@ export function toJobStatus(record: JobRecord, { live, history }: StatusExtras):
 }
 
 /** What is known now, under the names that existing panels plot. */
-export function metricsOf(progress: JobProgress, result: JobResultRecord | null): Record<string, number> {
+function metricsOf(progress: JobProgress, result: JobResultRecord | null): Record<string, number> {
   const { loss, accuracy, testAccuracy } = progress;
   const now = { loss, accuracy, test_accuracy: testAccuracy };
   const known = Object.entries(now).filter((entry): entry is [string, number] => entry[1] !== null);

@@ -1,7 +1,8 @@
 /**
  * The progress of running jobs: in memory as it comes, written together once a second.
  *
- * The loss curve keeps at most `MAX_LOSS_POINTS` points of a job, evenly over its steps, whatever a node sends.
+ * The curves of losses and of test accuracies keep at most `MAX_LOSS_POINTS` points each, evenly over the job's steps,
+ * whatever a node sends.
  */
 import type { JobId } from "@cyxwiz/primitives";
 import { sql } from "kysely";
@@ -41,7 +42,8 @@ export class LiveProgress {
   readonly #db: Database;
   readonly #latest = new Map<JobId, JobProgress>();
   readonly #changed = new Set<JobId>();
-  readonly #lastBucket = new Map<JobId, number>();
+  /** The last bucket of each curve that has a point: `<job>` for losses, `<job> test` for test accuracies. */
+  readonly #lastBucket = new Map<string, number>();
   #points: LossPoint[] = [];
 
   constructor(db: Database) {
@@ -53,9 +55,10 @@ export class LiveProgress {
     this.#latest.set(jobId, progress);
     this.#changed.add(jobId);
     if (progress.loss === null) return;
+    const curve = progress.testAccuracy === null ? jobId : `${jobId} test`;
     const bucket = Math.floor((progress.step * MAX_LOSS_POINTS) / totalSteps);
-    if (this.#lastBucket.get(jobId) === bucket && progress.testAccuracy === null) return;
-    this.#lastBucket.set(jobId, bucket);
+    if (this.#lastBucket.get(curve) === bucket) return;
+    this.#lastBucket.set(curve, bucket);
     const { step, loss, accuracy, testAccuracy } = progress;
     this.#points.push({ jobId, step, loss, accuracy, testAccuracy });
   }
@@ -68,6 +71,7 @@ export class LiveProgress {
   /** The attempt is over; what it said is still written by the next flush. */
   forget(jobId: JobId): void {
     this.#lastBucket.delete(jobId);
+    this.#lastBucket.delete(`${jobId} test`);
     this.#changed.delete(jobId);
     this.#latest.delete(jobId);
   }

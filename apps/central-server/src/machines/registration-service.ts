@@ -38,7 +38,7 @@ export interface MachineRegistration {
   readonly units: readonly SharedUnit[];
 }
 
-export interface RegisteredUnit {
+interface RegisteredUnit {
   readonly unitId: UnitId;
   readonly deviceType: DeviceType;
   readonly deviceId: number;
@@ -191,7 +191,7 @@ export class RegistrationService {
 }
 
 /** The units that a machine shares, in the order of their devices. */
-export async function unitsOf(db: Database, nodeId: NodeId): Promise<readonly RegisteredUnit[]> {
+async function unitsOf(db: Database, nodeId: NodeId): Promise<readonly RegisteredUnit[]> {
   const rows = await db
     .selectFrom("compute_units")
     .select(["id", "device_type", "device_id", "status"])

@@ -8,3 +8,12 @@ export const CANCELS_PER_SWEEP = 100;
 
 /** Expired leases handled in one sweep; the next follows a second later. */
 export const LEASES_PER_SWEEP = 500;
+
+/** How often waiting jobs are held against their deadlines, which are days away. */
+export const DEADLINE_SWEEP_MS = 60_000;
+
+/** Beside its time and retries a job may wait this long for a node: a weekend and its Monday. */
+export const DEADLINE_WINDOW_MS: number = 3 * 24 * 3_600 * 1_000;
+
+/** Jobs refunded in one sweep; the rest follow in the next. */
+export const DEADLINES_PER_SWEEP = 100;

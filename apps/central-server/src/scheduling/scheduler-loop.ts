@@ -9,7 +9,7 @@ import type { Logger } from "@cyxwiz/platform";
 import { plan } from "@cyxwiz/market";
 import type { FleetUnit } from "./fleet-query.ts";
 import { JOBS_PER_PASS } from "./limits.ts";
-import { placeJob, type PlaceOptions } from "./place-job.ts";
+import { placeJob, type Placed, type PlaceOptions } from "./place-job.ts";
 import { readQueue } from "./queue-query.ts";
 
 export interface SchedulerOptions extends PlaceOptions {
@@ -51,7 +51,7 @@ export class SchedulerLoop {
 
   /** One pass over the queue. True when jobs were placed and more may be waiting than one pass looks at. */
   async pass(): Promise<boolean> {
-    const { db, maxJobsPerNode, readFleet, handOut, onPlaced, logger } = this.#options;
+    const { db, maxJobsPerNode, readFleet, onPlaced, logger } = this.#options;
     const waiting = await db
       .selectFrom("jobs")
       .select("id")
@@ -68,11 +68,24 @@ export class SchedulerLoop {
       const made = await placeJob(this.#options, placement, units);
       if (!made) continue;
       placed++;
-      await handOut(made.assignmentId, made.nodeId);
       onPlaced(placement.jobId);
+      await this.#handOut(made);
     }
     if (placed > 0) logger.info("jobs placed", { placed, waiting: queue.length - placed });
     return placed > 0 && queue.length === JOBS_PER_PASS;
+  }
+
+  /** One that cannot be handed out (it was cancelled just now) keeps no other waiting. */
+  async #handOut({ assignmentId, nodeId }: Placed): Promise<void> {
+    try {
+      await this.#options.handOut(assignmentId, nodeId);
+    } catch (error) {
+      this.#options.logger.warn("an assignment was not handed out", {
+        assignmentId,
+        nodeId,
+        error: errorMessage(error),
+      });
+    }
   }
 }
 

@@ -10,7 +10,7 @@ export type Answer =
   | { readonly bytes: Uint8Array }
   | ((response: ServerResponse) => void);
 
-export interface AskedRequest {
+interface AskedRequest {
   readonly route: string;
   readonly url: string;
   readonly authorization: string | undefined;

@@ -17,6 +17,7 @@ import { LocalMarket, NODE_PLANS } from "../market/local-market.ts";
 import { formatDuration } from "../terminal/format.ts";
 import { tint } from "../terminal/terminal.ts";
 import { paymentLines, placementLines, resultLines } from "../training/job-report.ts";
+import { writeDatasetFile, type DatasetFile } from "../training/prepare-training.ts";
 import type { CommandContext } from "./command-context.ts";
 import { downloadModels } from "./models.ts";
 import { askQuote, follow, quoteText } from "./train.ts";
@@ -28,6 +29,7 @@ export interface QuickstartOptions {
 }
 
 const EXAMPLE = fileURLToPath(new URL("../../../../examples/digits-cnn.cyxwiz", import.meta.url));
+const DATA = "mnist";
 const FAUCET_AMOUNT = "100";
 /** Gave 97.3 to 98.3 % on the held-out digits over eight seeds, in seconds on two cores. */
 const SETTINGS = { batchSize: 64, epochs: 10 };
@@ -45,6 +47,9 @@ export async function quickstart(context: CommandContext, options: QuickstartOpt
   const dataDir = await mkdtemp(join(tmpdir(), "cyxwiz-quickstart-"));
   // Passable, not listable: started by root, the database runs as another user and must reach its own folder.
   await chmod(dataDir, 0o711);
+  // Read while the market starts; a failure is reported where the dataset is needed.
+  const dataset = writeDatasetFile(DATA);
+  dataset.catch(() => undefined);
   try {
     await using market = await LocalMarket.start({
       dataDir,
@@ -54,7 +59,7 @@ export async function quickstart(context: CommandContext, options: QuickstartOpt
     });
     const marketSeconds = (clock.monotonic() - begun) / 1000;
     terminal.say(`The market runs at ${market.restUrl} (${formatDuration(marketSeconds)}).`);
-    const { job, offer, client } = await trainDigits(context, market, options);
+    const { job, offer, client } = await trainDigits(context, market, options, dataset);
     const files = await downloadModels(client, job, resolve(options.out ?? "results"), signal);
     const seconds: Seconds = {
       install: installSeconds(context, begun),
@@ -73,6 +78,7 @@ async function trainDigits(
   context: CommandContext,
   market: LocalMarket,
   options: QuickstartOptions,
+  dataset: Promise<DatasetFile>,
 ): Promise<{ job: Job; offer: Quote; client: MarketClient }> {
   const { terminal } = context;
   const account = { email: "ada@quickstart.local", username: "ada", password: randomBytes(18).toString("base64url") };
@@ -86,7 +92,7 @@ async function trainDigits(
     ...SETTINGS,
     ...(options.seed !== undefined && { seed: options.seed }),
   };
-  const offer = await askQuote(context, client, request);
+  const offer = await askQuote(context, client, request, dataset);
   terminal.say(quoteText(offer));
   const submitted = await client.submit(offer.quote_id, randomUUID());
   terminal.say(`Job ${submitted.job_id}: ${offer.amount} CYXWIZ are in escrow.`);

@@ -6,7 +6,7 @@ import { CLI_ERRORS } from "../errors.ts";
 import { formatBytes, formatDuration } from "../terminal/format.ts";
 import { formatTable } from "../terminal/table.ts";
 import { curveText, paymentLines, placementLines, resultLines } from "../training/job-report.ts";
-import { prepareTraining, type TrainingRequest } from "../training/prepare-training.ts";
+import { prepareTraining, writeDatasetFile, type DatasetFile, type TrainingRequest } from "../training/prepare-training.ts";
 import { progressLine } from "../training/progress-line.ts";
 import { watchJob } from "../training/watch-job.ts";
 import { report, requireSession, type CommandContext } from "./command-context.ts";
@@ -92,13 +92,16 @@ export async function followFromAfar(context: CommandContext, client: MarketClie
   }
 }
 
+/** Prepares the job and asks for its price. `given` is a dataset that is being read already. */
 export async function askQuote(
   context: CommandContext,
   client: MarketClient,
   request: TrainingRequest,
+  given?: Promise<DatasetFile>,
 ): Promise<Quote> {
   context.terminal.say(`Reading ${request.data} and uploading it …`);
-  const prepared = await prepareTraining(request, client, context.signal);
+  await using dataset = await (given ?? writeDatasetFile(request.data));
+  const prepared = await prepareTraining(request, dataset, client, context.signal);
   for (const assumption of prepared.assumptions) context.terminal.say(`  assumed: ${assumption}`);
   context.terminal.say(`${prepared.trainSamples} samples to train on, ${prepared.testSamples} held out.`);
   return await client.quote(prepared.quoteRequest);

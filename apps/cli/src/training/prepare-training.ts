@@ -2,7 +2,7 @@
 import { mkdtemp, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { describeDataset, loadData, parseDataSpec, writeDataset } from "@cyxwiz/backend";
+import { describeDataset, loadData, parseDataSpec, writeDataset, type DatasetDescription } from "@cyxwiz/backend";
 import { openGraphFile, writeCyxwiz } from "@cyxwiz/graph";
 import { AppError, errorMessage } from "@cyxwiz/primitives";
 import type { QuoteRequest } from "@cyxwiz/protocol/rest";
@@ -31,49 +31,64 @@ export interface PreparedTraining {
 const DEFAULT_BATCH_SIZE = 32;
 const DEFAULT_EPOCHS = 5;
 
-/** Reads graph and data, writes the data as one object, uploads it and describes it. The files named are not changed. */
+/** A dataset as one object on disk, ready to be uploaded. Dispose it to remove the file. */
+export interface DatasetFile extends AsyncDisposable {
+  readonly path: string;
+  readonly description: DatasetDescription;
+}
+
+/** Reads what the spec names and writes it as one object to a temporary folder. The files named are not changed. */
+export async function writeDatasetFile(data: string): Promise<DatasetFile> {
+  const folder = await mkdtemp(join(tmpdir(), "cyxwiz-data-"));
+  const remove = async (): Promise<void> => await rm(folder, { recursive: true, force: true });
+  try {
+    const path = join(folder, "dataset.safetensors");
+    await writeDataset(path, await loadData(parseDataSpec(data)));
+    return { path, description: await describeDataset(path), [Symbol.asyncDispose]: remove };
+  } catch (error) {
+    await remove();
+    throw error;
+  }
+}
+
+/** Reads the graph, uploads the dataset and says what to ask a quote for. */
 export async function prepareTraining(
   request: TrainingRequest,
+  dataset: DatasetFile,
   client: MarketClient,
   signal?: AbortSignal,
 ): Promise<PreparedTraining> {
   const { graph, assumptions, settings } = openGraphFile(await readText(request.graphPath));
-  const folder = await mkdtemp(join(tmpdir(), "cyxwiz-data-"));
-  try {
-    const path = join(folder, "dataset.safetensors");
-    await writeDataset(path, await loadData(parseDataSpec(request.data)));
-    const [description, stored] = await Promise.all([describeDataset(path), client.uploadFile(path, signal)]);
-    const quoteRequest: QuoteRequest = {
-      graph: writeCyxwiz(graph),
-      dataset: {
-        cid: stored.cid,
-        size_bytes: stored.size_bytes,
-        train_samples: description.trainSamples,
-        test_samples: description.testSamples,
-        sample_shape: [...description.sampleShape],
-        classes: description.classes,
-        target_shape: [...description.targetShape],
-      },
-      settings: {
-        batch_size: request.batchSize ?? settings.batchSize ?? DEFAULT_BATCH_SIZE,
-        epochs: request.epochs ?? settings.epochs ?? DEFAULT_EPOCHS,
-        ...(request.learningRate !== undefined && { learning_rate: request.learningRate }),
-        ...(request.seed !== undefined && { seed: request.seed }),
-      },
-      requirements: {
-        device: request.device ?? "any",
-        ...(request.maxPrice !== undefined && { max_price: request.maxPrice }),
-      },
-    };
-    return {
-      quoteRequest,
-      assumptions: assumptions.map((assumption) => `${assumption.nodeName}: ${assumption.message}`),
-      trainSamples: description.trainSamples,
-      testSamples: description.testSamples,
-    };
-  } finally {
-    await rm(folder, { recursive: true, force: true });
-  }
+  const { description } = dataset;
+  const stored = await client.uploadFile(dataset.path, signal);
+  const quoteRequest: QuoteRequest = {
+    graph: writeCyxwiz(graph),
+    dataset: {
+      cid: stored.cid,
+      size_bytes: stored.size_bytes,
+      train_samples: description.trainSamples,
+      test_samples: description.testSamples,
+      sample_shape: [...description.sampleShape],
+      classes: description.classes,
+      target_shape: [...description.targetShape],
+    },
+    settings: {
+      batch_size: request.batchSize ?? settings.batchSize ?? DEFAULT_BATCH_SIZE,
+      epochs: request.epochs ?? settings.epochs ?? DEFAULT_EPOCHS,
+      ...(request.learningRate !== undefined && { learning_rate: request.learningRate }),
+      ...(request.seed !== undefined && { seed: request.seed }),
+    },
+    requirements: {
+      device: request.device ?? "any",
+      ...(request.maxPrice !== undefined && { max_price: request.maxPrice }),
+    },
+  };
+  return {
+    quoteRequest,
+    assumptions: assumptions.map((assumption) => `${assumption.nodeName}: ${assumption.message}`),
+    trainSamples: description.trainSamples,
+    testSamples: description.testSamples,
+  };
 }
 
 async function readText(path: string): Promise<string> {

@@ -18,7 +18,7 @@ export interface ScoreWeights {
   readonly reputation: number;
   /** Taken off for every live assignment on the unit's node. */
   readonly activeJob: number;
-  /** For work that costs nothing; half of it at the reference price. */
+  /** For work that costs nothing; half of it at the reference price, and a sixth less for every tenfold price. */
   readonly price: number;
   /** Base units for 10¹⁵ floating-point operations: the price of work that the price term calls ordinary. */
   readonly referencePrice: Amount;
@@ -48,15 +48,17 @@ export const DEFAULT_WEIGHTS: ScoreWeights = {
   referencePrice: 31_666_667n as Amount,
 };
 
+/** Powers of ten between the price that scores all and the one that scores nothing. */
+const PRICE_DECADES = 6;
+
 /** Scores a unit that passed the filters. `nodeLoad` is the number of live assignments on its node. Pure. */
 export function scoreUnit(unit: UnitSnapshot, nodeLoad: number, weights: ScoreWeights): ScoreBreakdown {
-  const reference = Number(weights.referencePrice);
   return {
     device: weights.device,
     memory: weights.memory,
     reputation: (weights.reputation * unit.reputation) / REPUTATION_MAX,
     activeJobs: nodeLoad === 0 ? 0 : -weights.activeJob * nodeLoad,
-    price: (weights.price * reference) / (reference + pricePerPetaflop(unit)),
+    price: weights.price * cheapness(pricePerPetaflop(unit), Number(weights.referencePrice)),
   };
 }
 
@@ -69,6 +71,14 @@ export function totalScore(breakdown: ScoreBreakdown): number {
 export function compareUnits(a: UnitSnapshot, b: UnitSnapshot): number {
   if (a.priority !== b.priority) return b.priority - a.priority;
   return a.unitId < b.unitId ? -1 : a.unitId > b.unitId ? 1 : 0;
+}
+
+/**
+ * 1 for free work, a half at the reference price, 0 at a thousand times it, by equal steps for equal ratios: twice the
+ * price costs as much among slow processors as among fast GPUs, whose work is a hundred times cheaper.
+ */
+function cheapness(price: number, reference: number): number {
+  return Math.min(1, Math.max(0, 0.5 - Math.log10(price / reference) / PRICE_DECADES));
 }
 
 /** Base units for 10¹⁵ operations on a unit; infinite when its speed was not measured. */
