@@ -171,8 +171,8 @@ function getJobStatus(jobs: ReadonlyMap<string, MarketUser>): CallBench {
     durability: "a read",
     calls: () => calls,
     problem: (bytes) => {
-      const { job, error } = fromBinary(GetJobStatusResponseSchema, bytes);
-      return job && jobs.has(job.jobId) ? undefined : (error?.message ?? "no status");
+      const { status, error } = fromBinary(GetJobStatusResponseSchema, bytes);
+      return status && jobs.has(status.jobId) ? undefined : (error?.message ?? "no status");
     },
   };
 }
