@@ -77,8 +77,7 @@ function cnn(): Graph {
 /** A stem of two convolutions, a residual block, and a mean over the image: a small ResNet. */
 function bnCnn(): Graph {
   const builder = new GraphBuilder("BN-CNN").add("DatasetInput");
-  const block = (filters: number): string =>
-    builder.add("Conv2D", { filters }).add("BatchNorm").add("ReLU").last;
+  const block = (filters: number): string => builder.add("Conv2D", { filters }).add("BatchNorm").add("ReLU").last;
   block(32);
   block(64);
   const shortcut = builder.add("MaxPool2D").last;

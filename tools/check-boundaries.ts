@@ -50,8 +50,8 @@ function checkPackage(folder: string, row: Row, name: string): void {
     }
   }
   for (const file of globSync(`${folder}/src/**/*.{ts,tsx}`, { cwd: root })) {
-    const isTest = /\.(test|contract)\.tsx?$|\/testing\//.test(file);
-    const base = (file.split("/").at(-1) ?? "").replace(/\.(property\.|types\.)?(test|contract)?\.?tsx?$/, "");
+    const isTest = /\.(test|contract|fixture)\.tsx?$/.test(file);
+    const base = (file.split("/").at(-1) ?? "").replace(/\.(property\.|types\.)?(test|contract|fixture)?\.?tsx?$/, "");
     if (GRAB_BAGS.has(base)) problems.push(`${file}: "${base}" does not say what is inside`);
     for (const source of importsOf(file)) {
       if (source.startsWith(".")) {

@@ -18,7 +18,7 @@ const documents = globSync("{*.md,docs/**/*.md,packages/*/*.md,apps/*/*.md,bench
 for (const file of documents) {
   const text = readFileSync(join(root, file), "utf8");
   for (const match of text.matchAll(/\]\((?!https?:|#|mailto:)([^)#\s]+)/g)) {
-    const target = match[1];
+    const target = match[1] ?? "";
     if (!existsSync(join(root, dirname(file), target))) problems.push(`${file}: the link to ${target} leads nowhere`);
   }
   text
@@ -50,7 +50,7 @@ const FORBIDDEN: readonly (readonly [RegExp, string, RegExp?])[] = [
   [/\bMath\.random\(/, "take randomness as an argument", /main\.ts$/],
 ];
 for (const file of globSync("{packages,apps}/*/src/**/*.{ts,tsx}", { cwd: root })) {
-  if (/\.(test|contract)\.tsx?$|\/gen\//.test(file)) continue;
+  if (/\.(test|contract|fixture)\.tsx?$|\/gen\//.test(file)) continue;
   const lines = readFileSync(join(root, file), "utf8").split("\n");
   for (const [pattern, advice, except] of FORBIDDEN) {
     if (except?.test(file)) continue;

@@ -11,7 +11,7 @@ const problems: string[] = [];
 const rules = new Map<string, string>();
 for (const file of globSync("{packages,apps}/*/SPEC.md", { cwd: root })) {
   for (const match of readFileSync(join(root, file), "utf8").matchAll(/^\s*[-*]\s+\*\*([A-Z]{2,5}\d+)\*\*/gm)) {
-    const id = match[1];
+    const id = match[1] ?? "";
     if (rules.has(id)) problems.push(`${file}: ${id} is also a rule of ${rules.get(id)}`);
     rules.set(id, file);
   }
@@ -21,7 +21,7 @@ const tested = new Set<string>();
 const sources = globSync("{packages,apps,tests}/**/*.{test,contract}.ts", { cwd: root });
 for (const file of sources.filter((name) => !name.includes("node_modules"))) {
   for (const match of readFileSync(join(root, file), "utf8").matchAll(/\[([A-Z]{2,5}\d+)\]/g)) {
-    const id = match[1];
+    const id = match[1] ?? "";
     tested.add(id);
     if (!rules.has(id)) problems.push(`${file} names [${id}], which no SPEC.md has`);
   }

@@ -1,16 +1,11 @@
 /** Our side of the training-step benchmark: the embedded driver, one timed window at a time, and a reference kernel. */
 import { loadOrtNode, type RunInputs, type TrainingSession } from "@cyxwiz/backend";
 import { compile, sequential } from "@cyxwiz/graph";
+import type { TrainingWindow } from "./training-window.ts";
 import { BATCHES, benchData, benchState, LEARNING_RATE, type BenchModel } from "../training-models.ts";
 
 /** Edge of the reference kernel's matrices. */
 const SIZE = 1024;
-
-export interface EmbeddedWindow {
-  readonly steps: number;
-  readonly seconds: number;
-  readonly losses: readonly number[];
-}
 
 export class EmbeddedTrainer implements AsyncDisposable {
   readonly #model: BenchModel;
@@ -31,11 +26,12 @@ export class EmbeddedTrainer implements AsyncDisposable {
   }
 
   /** Trains from the start for about that long; the first run is not timed. */
-  async window(seconds: number): Promise<EmbeddedWindow> {
+  async window(seconds: number): Promise<TrainingWindow> {
     const { stepsPerRun } = this.#model.compiled.train;
     await this.#session.writeState(this.#start);
     const { losses } = await this.#session.run(this.#inputs(0));
     let steps = 0;
+    const cpuBefore = process.cpuUsage();
     const begin = performance.now();
     let elapsed = 0;
     while (elapsed < seconds) {
@@ -43,7 +39,8 @@ export class EmbeddedTrainer implements AsyncDisposable {
       await this.#session.run(this.#inputs(steps));
       elapsed = (performance.now() - begin) / 1000;
     }
-    return { steps, seconds: elapsed, losses: [...losses] };
+    const { user, system } = process.cpuUsage(cpuBefore);
+    return { steps, seconds: elapsed, cpuSeconds: (user + system) / 1e6, losses: [...losses] };
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -76,7 +73,12 @@ export class ReferenceKernel implements AsyncDisposable {
   }
 
   static async open(threads: number): Promise<ReferenceKernel> {
-    const graph = sequential("reference", [["Dense", { units: SIZE, bias: false }], ["Output", { classes: SIZE }], ["CrossEntropyLoss"], ["SGD"]]);
+    const graph = sequential("reference", [
+      ["Dense", { units: SIZE, bias: false }],
+      ["Output", { classes: SIZE }],
+      ["CrossEntropyLoss"],
+      ["SGD"],
+    ]);
     const model = compile(graph, { batchSize: 1, sampleShape: [SIZE], stepsPerRun: 1 });
     const session = await (await loadOrtNode()).open(model, { threads });
     await session.writeState(benchState(model));

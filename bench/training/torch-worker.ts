@@ -8,17 +8,11 @@ import { spawn, type ChildProcessByStdio } from "node:child_process";
 import { createInterface } from "node:readline";
 import type { Readable, Writable } from "node:stream";
 import { fileURLToPath } from "node:url";
+import type { TrainingWindow } from "./training-window.ts";
 
 const PROGRAM = fileURLToPath(new URL("../torch/training_step.py", import.meta.url));
 /** Importing PyTorch from a cold disk takes the longest. */
 const ANSWER_TIMEOUT_MS = 120_000;
-
-export interface TorchWindow {
-  readonly steps: number;
-  readonly seconds: number;
-  /** Losses of the first steps from the given weights. */
-  readonly losses: readonly number[];
-}
 
 export interface TorchVariant {
   readonly waitPolicy: "passive" | "active";
@@ -30,7 +24,11 @@ export class TorchWorker implements Disposable {
   readonly #child: ChildProcessByStdio<Writable, Readable, null>;
   readonly #lines: AsyncIterator<string>;
 
-  private constructor(child: ChildProcessByStdio<Writable, Readable, null>, lines: AsyncIterator<string>, ready: string) {
+  private constructor(
+    child: ChildProcessByStdio<Writable, Readable, null>,
+    lines: AsyncIterator<string>,
+    ready: string,
+  ) {
     this.#child = child;
     this.#lines = lines;
     this.version = (JSON.parse(ready) as { ready: string }).ready;
@@ -72,10 +70,10 @@ export class TorchWorker implements Disposable {
     readonly model: string;
     readonly layout: TorchVariant["layout"];
     readonly seconds: number;
-  }): Promise<TorchWindow> {
+  }): Promise<TrainingWindow> {
     this.#child.kill("SIGCONT");
     this.#child.stdin.write(`${JSON.stringify(request)}\n`);
-    const answer = JSON.parse(await nextLine(this.#child, this.#lines)) as TorchWindow;
+    const answer = JSON.parse(await nextLine(this.#child, this.#lines)) as TrainingWindow;
     this.#child.kill("SIGSTOP");
     return answer;
   }

@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { MemoryLogger, systemClock } from "@cyxwiz/platform";
 import { expect, onTestFinished, test } from "vitest";
 import { configFrom } from "./config/load-config.ts";
-import { createTestDatabase } from "./database/test-database.ts";
+import { createTestDatabase } from "./database/database.fixture.ts";
 import { createCentralServer, type CentralServer } from "./create-central-server.ts";
 
 /** Starting a database several times on a busy computer. */

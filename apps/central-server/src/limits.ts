@@ -9,6 +9,9 @@ export const DATABASE_START_DELAY_MS = 180;
 export const DATABASE_START_TIMEOUT_SECONDS = 60;
 /** Longest clean stop before the error says so. */
 export const DATABASE_STOP_TIMEOUT_SECONDS = 30;
+/** Looks for other clients before the embedded database is stopped: a second in all, many times what a closed one needs to go. */
+export const DATABASE_CLIENTS_LOOKS = 20;
+export const DATABASE_CLIENTS_LOOK_MS = 50;
 /** Longest connect: a wrong host must fail a start, not hang it. */
 export const DATABASE_CONNECT_TIMEOUT_MS = 5_000;
 /** Longest statement: everything the server runs is indexed; what takes longer is a mistake that must not pile up. */
@@ -60,8 +63,9 @@ export const ESCROW_SWEEP_ROWS = 100;
 
 /** Test tokens a user may take in a day (UTC): a thousand tutorial jobs, yet no flood of postings. */
 export const FAUCET_PER_DAY: Amount = amount(10_000n * UNITS_PER_TOKEN);
-/** Entries in one page of a wallet's history. */
-export const WALLET_PAGE = 50;
+/** Entries in one page of a wallet's history: a screenful, and what one answer may hold. */
+export const DEFAULT_WALLET_PAGE = 50;
+export const MAX_WALLET_PAGE = 200;
 /** Longest Idempotency-Key: a UUID or a hash, with room. */
 export const IDEMPOTENCY_KEY_CHARS = 128;
 

@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { systemClock } from "@cyxwiz/platform";
-import { TestMarket } from "./assignments/test-market.ts";
+import { TestMarket } from "./assignments/market.fixture.ts";
 import { createMarketFeatures } from "./market-features.ts";
 
 describe("the market with its loops running", () => {

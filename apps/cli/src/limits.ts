@@ -4,11 +4,7 @@ export const START_TIMEOUT_MS = 60_000;
 export const STOP_TIMEOUT_MS = 15_000;
 /** Between two looks at a job: often enough to feel live, rare enough for hundreds of watchers. */
 export const WATCH_INTERVAL_MS = 200;
-/** Failed looks in a row before a watcher gives up: the server may restart in the meantime. */
-export const WATCH_ATTEMPTS = 30;
+/** Failed looks in a row before a watcher gives up: five minutes, in which a server restarts or a laptop finds its network. */
+export const WATCH_ATTEMPTS = 1_500;
 /** Lines of a program's log that an error shows. */
 export const LOG_TAIL_LINES = 15;
-/** Jobs in one page while looking for those in one state: the most that the market gives at once. */
-export const LIST_PAGE_JOBS = 100;
-/** Pages of a list that one command reads: 5,000 jobs back, a few seconds at worst. */
-export const LIST_PAGES = 50;

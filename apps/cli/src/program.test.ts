@@ -1,7 +1,7 @@
 import type { Command } from "commander";
 import { expect, test } from "vitest";
 import { buildProgram } from "./program.ts";
-import { createTestCli } from "./test-run.ts";
+import { createTestCli } from "./cli.fixture.ts";
 
 /** Every command as it is typed: "jobs list". */
 function commandPaths(): string[] {
@@ -20,7 +20,7 @@ function commandPaths(): string[] {
 test("the command line has the commands that its README lists", () => {
   expect(commandPaths().toSorted()).toEqual(
     [
-      ["quickstart", "up", "login", "logout", "quote", "train"],
+      ["quickstart", "up", "login", "logout", "whoami", "nodes", "quote", "train"],
       ["node", "node start"],
       ["jobs", "jobs list", "jobs show", "jobs watch", "jobs cancel"],
       ["models", "models download"],

@@ -3,10 +3,10 @@ import { JOB_STATES } from "@cyxwiz/protocol/rest";
 import { Command, InvalidArgumentError, Option, type OutputConfiguration } from "commander";
 import type { CommandContext } from "./commands/command-context.ts";
 import { cancel, listJobs, showJob, watch } from "./commands/jobs.ts";
-import { login, logout } from "./commands/login.ts";
+import { login, logout, whoami } from "./commands/login.ts";
 import { download } from "./commands/models.ts";
 import { isHttpUrl } from "./client/market-url.ts";
-import { startNode } from "./commands/node.ts";
+import { listNodes, startNode } from "./commands/node.ts";
 import { quickstart } from "./commands/quickstart.ts";
 import { quote, train } from "./commands/train.ts";
 import { up } from "./commands/up.ts";
@@ -67,6 +67,12 @@ function addMarketCommands(program: Command, context: ContextOf, invocation: Inv
   example(program.command("logout"), "cyxwiz logout")
     .description("forget the session on this computer")
     .action(async (_options, command: Command) => await logout(context(command)));
+  example(program.command("whoami"), "cyxwiz whoami")
+    .description("the account of this session")
+    .action(async (_options, command: Command) => await whoami(context(command)));
+  example(program.command("nodes"), "cyxwiz nodes")
+    .description("the market's nodes: devices, prices, measured speed")
+    .action(async (_options, command: Command) => await listNodes(context(command)));
   const node = example(program.command("node"), "cyxwiz node start").description("share this computer's devices");
   example(node.command("start"), "cyxwiz node start --config server-node.toml")
     .description("run a Server Node in the foreground for the signed-in account")
@@ -81,7 +87,10 @@ function addTrainingCommands(program: Command, context: ContextOf): void {
       async (file: string, options, command: Command) => await quote(context(command), { ...options, graphPath: file }),
     );
   trainingOptions(
-    example(program.command("train"), "cyxwiz train examples/iris-mlp.cyxwiz --data 'csv:iris.csv?label=species'"),
+    example(
+      program.command("train"),
+      "cyxwiz train examples/iris-mlp.cyxwiz --data 'csv:examples/iris.csv?label=species'",
+    ),
   )
     .description("train a network on the market: quote, escrow, training, download")
     .option("--detach", "return as soon as the job is submitted")

@@ -3,9 +3,9 @@ import type { AddressInfo } from "node:net";
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { expect, test } from "vitest";
-import { refusal, sampleJob, settledJob, startTestMarket, JOB_ID } from "./client/test-market.ts";
+import { refusal, sampleJob, settledJob, startTestMarket, JOB_ID } from "./client/market.fixture.ts";
 import { CLI_ERRORS } from "./errors.ts";
-import { createTestCli } from "./test-run.ts";
+import { createTestCli } from "./cli.fixture.ts";
 
 const WALLET = { balance: "7.5", locked: "2.5", earned: "0", rail: "ledger", simulated: true };
 
@@ -173,22 +173,38 @@ test("jobs are listed newest first as the market gives them, and none is a hint 
   expect((await cli.cyxwiz(["jobs", "list"])).out).toContain("No jobs yet. Train something: cyxwiz train");
 });
 
-test("jobs in one state are looked for page by page, until the limit or the end", async () => {
-  const [running, completed] = [sampleJob(), settledJob()];
-  const pages = [
-    { json: { jobs: [completed, running], next_cursor: "two" } },
-    { json: { jobs: [running, running, completed], next_cursor: null } },
-  ];
-  await using market = await startTestMarket({ "GET /api/jobs": [...pages, ...pages] });
+test("jobs in one state are asked for by name, and none of them is said", async () => {
+  await using market = await startTestMarket({ "GET /api/jobs": { json: { jobs: [], next_cursor: null } } });
   await using cli = await createTestCli({ signedInTo: market.url });
-  const found = async (limit: string): Promise<number> => {
-    const { out } = await cli.cyxwiz(["jobs", "list", "--state", "running", "--limit", limit, "--json"]);
-    return (JSON.parse(out) as { jobs: unknown[] }).jobs.length;
+  const { out } = await cli.cyxwiz(["jobs", "list", "--state", "failed", "--limit", "7"]);
+  expect(market.requests[0]?.url).toBe("/api/jobs?limit=7&state=FAILED");
+  expect(out).toBe("No job is FAILED.\n");
+});
+
+test("nodes are listed for everybody, a line for each shared device", async () => {
+  const device = {
+    unit_id: "unit_cpu0_abc123",
+    device_type: "cpu",
+    name: "AMD EPYC",
+    status: "active",
+    cores: 2,
+    vram_mb: null,
+    price_per_hour: "0.06",
+    train_gflops: 25.04,
   };
-  expect(await found("2")).toBe(2);
-  expect(market.requests.map(({ url }) => url)).toEqual(["/api/jobs?limit=100", "/api/jobs?limit=100&cursor=two"]);
-  expect(await found("20")).toBe(3);
-  expect((await cli.cyxwiz(["jobs", "list", "--state", "FAILED"])).out).toBe("No job is FAILED.\n");
+  const node = {
+    node_id: JOB_ID,
+    name: "node-alpha",
+    status: "online",
+    region: null,
+    reputation: 75,
+    jobs_completed: 3,
+    devices: [device],
+  };
+  await using market = await startTestMarket({ "GET /api/nodes": { json: { nodes: [node] } } });
+  await using cli = await createTestCli();
+  const { out } = await cli.cyxwiz(["nodes"], { env: { CYXWIZ_URL: market.url } });
+  expect(out.split("\n")[1]).toBe("node-alpha  online  AMD EPYC  2 cores     0.06     25.0          75     3");
 });
 
 test("node start runs a Server Node and ends with its exit code", async () => {
@@ -198,7 +214,7 @@ test("node start runs a Server Node and ends with its exit code", async () => {
   expect((await cli.cyxwiz(["node", "start", "--config", config])).code).toBe(2);
 });
 
-test("the wallet's history is as long as asked, over as many pages as that takes", async () => {
+test("the wallet's history is as long as asked, newest first, and an empty one says how to begin", async () => {
   const entry = (id: number): unknown => ({
     id: `${id}`,
     at: "2026-01-01T10:00:00Z",
@@ -210,9 +226,7 @@ test("the wallet's history is as long as asked, over as many pages as that takes
   });
   await using market = await startTestMarket({
     "GET /api/wallet/history": [
-      { json: { entries: [entry(3), entry(2)], next_cursor: "older" } },
-      { json: { entries: [entry(1)], next_cursor: null } },
-      { json: { entries: [entry(3), entry(2)], next_cursor: "older" } },
+      { json: { entries: [entry(2), entry(1)], next_cursor: null } },
       { json: { entries: [], next_cursor: null } },
     ],
   });
@@ -220,11 +234,10 @@ test("the wallet's history is as long as asked, over as many pages as that takes
   const history = async (limit: string): Promise<string> =>
     (await cli.cyxwiz(["wallet", "history", "--limit", limit])).out;
   expect((await history("20")).split("\n").slice(1, -1)).toEqual([
-    "2026-01-01 10:00:00  lock      -2.5     97.5  entry 3",
     "2026-01-01 10:00:00  lock      -2.5     97.5  entry 2",
     "2026-01-01 10:00:00  faucet     100     97.5  entry 1",
   ]);
-  expect(await history("1")).not.toContain("entry 2");
+  expect(market.requests[0]?.url).toBe("/api/wallet/history?limit=20");
   expect(await history("1")).toContain("cyxwiz wallet faucet 100");
 });
 

@@ -28,8 +28,8 @@ export interface ScriptedDriver extends TrainingDriver {
 }
 
 export const LOWERING = "loop-1";
-export const BUILD = "scripted-1";
-export const HARDWARE_CLASS = "x64-test";
+const BUILD = "scripted-1";
+const HARDWARE_CLASS = "x64-test";
 
 export function scriptedDriver(script: Script = {}): ScriptedDriver {
   const jobs: TrainingJob[] = [];

@@ -3,7 +3,7 @@ import type { NodeId } from "@cyxwiz/primitives";
 import { VirtualClock } from "@cyxwiz/platform";
 import { SignJWT, UnsecuredJWT } from "jose";
 import { expect, test } from "vitest";
-import { createTestRestApp, TEST_PASSWORD, TEST_SECRET, type TestRestApp } from "../rest/test-rest-app.ts";
+import { createTestRestApp, TEST_PASSWORD, TEST_SECRET, type TestRestApp } from "../rest/rest-app.fixture.ts";
 import { LoginThrottle } from "./login-throttle.ts";
 import { PasswordHasher } from "./password-hash.ts";
 

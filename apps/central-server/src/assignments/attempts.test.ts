@@ -1,8 +1,8 @@
 import { describe, expect, it } from "vitest";
 import { parseAmount } from "@cyxwiz/primitives";
 import { Blame } from "@cyxwiz/protocol";
-import { idOf } from "./test-node.ts";
-import { TestMarket } from "./test-market.ts";
+import { idOf } from "./node.fixture.ts";
+import { TestMarket } from "./market.fixture.ts";
 
 const LEASE = 30_001;
 

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { TestMarket } from "./test-market.ts";
+import { TestMarket } from "./market.fixture.ts";
 
 describe("reports of older nodes", () => {
   it("lead the same job through the same states, by job instead of by attempt", async () => {

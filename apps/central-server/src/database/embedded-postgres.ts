@@ -31,6 +31,8 @@ import { AppError, defined, errorMessage } from "@cyxwiz/primitives";
 import pg from "pg";
 import { CENTRAL_ERRORS } from "../errors.ts";
 import {
+  DATABASE_CLIENTS_LOOK_MS,
+  DATABASE_CLIENTS_LOOKS,
   DATABASE_CONNECT_TIMEOUT_MS,
   DATABASE_START_ATTEMPTS,
   DATABASE_START_DELAY_MS,
@@ -81,12 +83,12 @@ export async function startEmbeddedPostgres(options: EmbeddedPostgresOptions): P
   let detail = "";
   for (let attempt = 1; attempt <= DATABASE_START_ATTEMPTS; attempt++) {
     const running = await attach(place);
-    if (running !== undefined) return handle(place, running, attempt === 1);
+    if (running !== undefined) return handle(place, { port: running, attached: attempt === 1 }, options.clock);
     const port = await freePort();
     const waiting = ["-w", "-t", String(DATABASE_START_TIMEOUT_SECONDS), "-s"];
     const settings = ["-o", serverOptions(options, port)];
     const started = await run(runtime, "pg_ctl", ["start", "-D", place.data, "-l", place.log, ...waiting, ...settings]);
-    if (started.code === 0) return handle(place, port, false);
+    if (started.code === 0) return handle(place, { port, attached: false }, options.clock);
     detail = `${started.output.trim()}; ${await logTail(place.log)}`;
     // Passing causes: another process starts or stops this very server, or took the port in between.
     if (!/postmaster\.pid|already in use|another server/i.test(detail)) break;
@@ -106,7 +108,11 @@ interface Place extends Home {
   readonly folder: string;
 }
 
-function handle(place: Place, port: number, attached: boolean): EmbeddedPostgres {
+function handle(
+  place: Place,
+  { port, attached }: { readonly port: number; readonly attached: boolean },
+  clock: Clock,
+): EmbeddedPostgres {
   const url = (name: string): string => `postgresql://${USER}:${place.password}@127.0.0.1:${port}/${name}`;
   const stop = async (): Promise<void> => {
     const waiting = ["-w", "-t", String(DATABASE_STOP_TIMEOUT_SECONDS), "-s"];
@@ -116,7 +122,7 @@ function handle(place: Place, port: number, attached: boolean): EmbeddedPostgres
     }
   };
   const dispose = async (): Promise<void> => {
-    if (!(await hasOtherClients(url("postgres")))) await stop();
+    if (!(await hasOtherClients(url("postgres"), clock))) await stop();
   };
   return { url, attached, stop, [Symbol.asyncDispose]: dispose };
 }
@@ -222,7 +228,16 @@ async function attach(place: Place): Promise<number | undefined> {
   }
 }
 
-async function hasOtherClients(url: string): Promise<boolean> {
+/** Looks for a while: connections that were closed a moment ago are still listed until their processes have ended. */
+async function hasOtherClients(url: string, clock: Clock): Promise<boolean> {
+  for (let look = 1; await isUsed(url); look++) {
+    if (look === DATABASE_CLIENTS_LOOKS) return true;
+    await clock.sleep(DATABASE_CLIENTS_LOOK_MS);
+  }
+  return false;
+}
+
+async function isUsed(url: string): Promise<boolean> {
   const others = `select count(*)::int as n from pg_stat_activity
     where backend_type = 'client backend' and pid <> pg_backend_pid()`;
   const answer = await ask(url, others).catch(() => undefined);

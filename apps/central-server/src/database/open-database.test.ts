@@ -4,7 +4,7 @@ import { expect, test } from "vitest";
 import { migrate } from "./migrate.ts";
 import { embeddedFolder, openDatabase } from "./open-database.ts";
 import { acquireServerLock } from "./server-lock.ts";
-import { createTestDatabase } from "./test-database.ts";
+import { createTestDatabase } from "./database.fixture.ts";
 import { inTransaction } from "./transaction.ts";
 
 const refuses = (code: string): unknown => expect.objectContaining({ code });

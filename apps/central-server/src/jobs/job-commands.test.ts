@@ -1,7 +1,7 @@
 import { randomUUID } from "node:crypto";
 import { describe, expect, it } from "vitest";
 import { parseAmount } from "@cyxwiz/primitives";
-import { TestMarket } from "../assignments/test-market.ts";
+import { TestMarket } from "../assignments/market.fixture.ts";
 
 const TEN_MINUTES = 600_000;
 

@@ -1,6 +1,6 @@
 import { randomUUID } from "node:crypto";
 import { describe, expect, it } from "vitest";
-import { TestMarket, type TestUser } from "../assignments/test-market.ts";
+import { TestMarket, type TestUser } from "../assignments/market.fixture.ts";
 
 /** What a client without a quote sends for the job of `quoteRequest`. */
 async function withoutQuote(market: TestMarket, user: TestUser, change: object = {}): Promise<object> {

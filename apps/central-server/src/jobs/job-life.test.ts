@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { parseAmount } from "@cyxwiz/primitives";
-import { TestMarket } from "../assignments/test-market.ts";
+import { TestMarket } from "../assignments/market.fixture.ts";
 
 describe("the life of a job", () => {
   it("is quoted, paid in, trained, settled: owner, platform and refund add up to the quote", async () => {

@@ -7,7 +7,7 @@ import { MAX_CHECKPOINTS_SHOWN, MAX_EVENTS_SHOWN } from "./limits.ts";
 
 export interface JobRecord {
   readonly job: JobRow;
-  readonly quote: { readonly amount: bigint; readonly seed: string };
+  readonly quote: { readonly amount: bigint; readonly seed: string; readonly offer: unknown };
   readonly escrow: {
     readonly state: string;
     readonly owner_amount: bigint;
@@ -118,7 +118,11 @@ async function records(db: Database, narrow: (query: JobsQuery) => JobsQuery): P
   const jobs = await narrow(visibleJobs(db)).execute();
   if (jobs.length === 0) return [];
   const quoteIds = jobs.map((job) => job.quote_id);
-  const quotes = await db.selectFrom("quotes").select(["id", "amount", "seed"]).where("id", "in", quoteIds).execute();
+  const quotes = await db
+    .selectFrom("quotes")
+    .select(["id", "amount", "seed", "offer"])
+    .where("id", "in", quoteIds)
+    .execute();
   const escrows = await db.selectFrom("escrows").selectAll().where("quote_id", "in", quoteIds).execute();
   const attempts = await latestAttempts(
     db,

@@ -4,6 +4,7 @@ import type { ObjectStore } from "@cyxwiz/cyxcloud";
 import {
   cancelJobRequestSchema,
   jobListSchema,
+  JOB_STATES,
   jobSchema,
   lossCurveSchema,
   submitJobRequestSchema,
@@ -33,6 +34,7 @@ const jobParams = z.object({ id: z.string() });
 const pageQuery = z.object({
   limit: z.coerce.number().int().min(1).max(MAX_JOBS_PAGE).default(DEFAULT_JOBS_PAGE),
   cursor: z.string().max(200).optional(),
+  state: z.enum(JOB_STATES).optional().describe("Only jobs in this state"),
 });
 
 export function registerJobRoutes(app: RestApp, options: JobRouteOptions): void {
@@ -94,9 +96,10 @@ function registerReadRoutes(app: RestApp, { hooks, reader }: JobRouteOptions): v
       },
     },
     async (request) => {
-      const { limit, cursor } = request.query;
+      const { limit, cursor, state } = request.query;
       const before = cursor === undefined ? undefined : readJobCursor(cursor);
-      const page = await reader.page(userOf(request).userId, { limit: limit + 1, before });
+      const states = state === undefined ? {} : { states: [state] };
+      const page = await reader.page(userOf(request).userId, { limit: limit + 1, before, ...states });
       const last = page.length > limit ? page[limit - 1]?.record.job : undefined;
       return {
         jobs: page.slice(0, limit).map(({ shown }) => shown),

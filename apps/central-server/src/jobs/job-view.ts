@@ -3,6 +3,7 @@ import { amount, formatAmount, ZERO } from "@cyxwiz/primitives";
 import type { EscrowState, JobState } from "@cyxwiz/market";
 import type { Job } from "@cyxwiz/protocol/rest";
 import { parseEscrowShares } from "../payments/escrow-service.ts";
+import type { QuotedOffer } from "../quotes/quote-record.ts";
 import type { JobHistory, JobRecord } from "./job-query.ts";
 import { isEnded } from "./job-state.ts";
 import { NO_PROGRESS, type JobProgress } from "./live-progress.ts";
@@ -21,7 +22,7 @@ export interface JobNow {
 export function presentJob(record: JobRecord, history: JobHistory, now: JobNow): Job {
   return {
     ...presentSummary(record, now),
-    placement: record.job.placement as Job["placement"],
+    placement: presentPlacement(record),
     checkpoints: history.checkpoints.map(({ step, cid, sha256, size_bytes }) => ({
       step: Number(step),
       cid,
@@ -29,6 +30,20 @@ export function presentJob(record: JobRecord, history: JobHistory, now: JobNow):
       size_bytes: Number(size_bytes),
     })),
     events: history.events.map(({ at, kind, message }) => ({ at: at.toISOString(), kind, message })),
+  };
+}
+
+/** The placement as it was decided, beside what the other units had offered when the job was quoted. */
+function presentPlacement({ job, quote, attempt }: JobRecord): Job["placement"] {
+  const placement = job.placement as Omit<NonNullable<Job["placement"]>, "other_offers"> | null;
+  if (placement === null) return null;
+  const { best, alternatives } = quote.offer as QuotedOffer;
+  const others = [best, ...alternatives].filter((offer) => offer.unit_id !== attempt?.unit_id);
+  return {
+    ...placement,
+    other_offers: others.map(({ node_name, unit_id, cost, seconds_expected, score }) => {
+      return { node_name, unit_id, cost, seconds_expected, score };
+    }),
   };
 }
 

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import type { JobId } from "@cyxwiz/primitives";
-import { TestMarket } from "../assignments/test-market.ts";
+import { TestMarket } from "../assignments/market.fixture.ts";
 import { MAX_LOSS_POINTS } from "./limits.ts";
 import { LiveProgress, NO_PROGRESS } from "./live-progress.ts";
 

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { newKeys, TestMarket } from "../assignments/test-market.ts";
+import { newKeys, TestMarket } from "../assignments/market.fixture.ts";
 
 describe("registering a machine", () => {
   it("gives the machine its key's id, one unit per device, and a key that works", async () => {

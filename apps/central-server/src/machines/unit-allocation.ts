@@ -52,12 +52,13 @@ function cpuUnit(hardware: Hardware, request: UnitRequest): SharedUnit {
   if (!cpu) throw missingDevice(request, hardware.cpus);
   const device = `CPU ${cpu.device_id} (${cpu.name})`;
   const reserved = allocation.cores_reserved ?? 0;
-  const cores = allocation.cores_allocated ?? Math.max(0, cpu.cores - reserved);
-  if (cores + reserved > cpu.cores) {
-    throw exceeded(device, `${cores} cores and ${reserved} in reserve`, `${cpu.cores} cores`);
+  const available = schedulableCores(cpu);
+  const cores = allocation.cores_allocated ?? Math.max(0, available - reserved);
+  if (cores + reserved > available) {
+    throw exceeded(device, `${cores} cores and ${reserved} in reserve`, `${available} cores`);
   }
   const ramMb = hardware.ram_total_gb * 1024;
-  const memoryMb = allocation.memory_allocated_mb ?? Math.floor((ramMb * cores) / cpu.cores);
+  const memoryMb = allocation.memory_allocated_mb ?? Math.floor((ramMb * cores) / available);
   if (memoryMb > ramMb) throw exceeded(device, `${memoryMb} MB of main memory`, `${Math.floor(ramMb)} MB`);
   return {
     deviceType: "cpu",
@@ -69,6 +70,11 @@ function cpuUnit(hardware: Hardware, request: UnitRequest): SharedUnit {
     pricePerHour: priceOf(request, device, () => defaultPricePerHour({ driver: "cpu", cores })),
     benchmark: request.benchmark,
   };
+}
+
+/** What an allocation counts: hardware threads where the machine reports them, as the documents' examples do. */
+export function schedulableCores(cpu: Hardware["cpus"][number]): number {
+  return cpu.threads ?? cpu.cores;
 }
 
 function gpuUnit(hardware: Hardware, request: UnitRequest): SharedUnit {

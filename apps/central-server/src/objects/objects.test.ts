@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { TestMarket } from "../assignments/test-market.ts";
+import { TestMarket } from "../assignments/market.fixture.ts";
 import { requestedRange } from "./byte-range.ts";
 
 describe("objects", () => {

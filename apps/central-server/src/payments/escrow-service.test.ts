@@ -4,7 +4,7 @@ import { MemoryLogger, VirtualClock } from "@cyxwiz/platform";
 import { escrowAccount, PLATFORM_ACCOUNT, userAccount } from "@cyxwiz/market";
 import { expect, test } from "vitest";
 import type { Database } from "../database/open-database.ts";
-import { createTestDatabase } from "../database/test-database.ts";
+import { createTestDatabase } from "../database/database.fixture.ts";
 import { EscrowService, parseEscrowShares, SETTLE_KIND } from "./escrow-service.ts";
 import { createLedgerRail } from "./ledger-rail.ts";
 import { Outbox } from "./outbox.ts";
@@ -177,13 +177,13 @@ test("a settlement pays after the commit that decided it, once, and tells who li
   const balances = [userAccount(owner), PLATFORM_ACCOUNT, userAccount(payer)] as const;
   expect(await Promise.all(balances.map((account) => rail.balance(account)))).toEqual([180n, 20n, 800n]);
   expect(await readWallet(db, owner)).toMatchObject({ balance: "0.00000018", earned: "0.00000018" });
-  const { entries } = await readHistory(db, payer, undefined);
+  const { entries } = await readHistory(db, payer, { limit: 50 });
   expect(entries).toMatchObject([
     { kind: "refund", amount: "0.0000002", balance: "0.0000008", memo: "Back from MNIST", job_id: expect.any(String) },
     { kind: "lock", amount: "-0.0000004", balance: "0.0000006", memo: "Locked for MNIST" },
     { kind: "faucet", amount: "0.000001", balance: "0.000001", job_id: null },
   ]);
-  expect((await readHistory(db, owner, undefined)).entries).toMatchObject([
+  expect((await readHistory(db, owner, { limit: 50 })).entries).toMatchObject([
     { kind: "owner-share", memo: "Earned with MNIST" },
   ]);
 });

@@ -5,7 +5,7 @@ import { userAccount } from "@cyxwiz/market";
 import { paymentRailContract } from "@cyxwiz/market/contract";
 import { expect, test } from "vitest";
 import type { Database } from "../database/open-database.ts";
-import { createTestDatabase } from "../database/test-database.ts";
+import { createTestDatabase } from "../database/database.fixture.ts";
 import { createLedgerRail, type LedgerRail } from "./ledger-rail.ts";
 
 const ledger = (db: Database): LedgerRail => createLedgerRail({ db, clock: systemClock, random: () => 0.5 });

@@ -1,7 +1,7 @@
 import { MemoryLogger, VirtualClock } from "@cyxwiz/platform";
 import { expect, test } from "vitest";
 import type { Database } from "../database/open-database.ts";
-import { createTestDatabase } from "../database/test-database.ts";
+import { createTestDatabase } from "../database/database.fixture.ts";
 import { Outbox, type OutboxHandler } from "./outbox.ts";
 
 const signal = new AbortController().signal;

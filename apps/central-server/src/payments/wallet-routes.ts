@@ -4,13 +4,16 @@ import { faucetRequestSchema, walletHistorySchema, walletSchema } from "@cyxwiz/
 import type { FastifyRequest } from "fastify";
 import { z } from "zod";
 import { CENTRAL_ERRORS } from "../errors.ts";
-import { IDEMPOTENCY_KEY_CHARS } from "../limits.ts";
+import { DEFAULT_WALLET_PAGE, IDEMPOTENCY_KEY_CHARS, MAX_WALLET_PAGE } from "../limits.ts";
 import { userOf, type AuthenticatedHooks } from "../rest/authenticated.ts";
 import type { RestApp } from "../rest/rest-app.ts";
 import { giveTestTokens, type FaucetOptions } from "./faucet.ts";
 import { readHistory, readWallet } from "./wallet-statement.ts";
 
-const historyQuerySchema = z.object({ cursor: z.string().optional() });
+const historyQuerySchema = z.object({
+  cursor: z.string().optional(),
+  limit: z.coerce.number().int().min(1).max(MAX_WALLET_PAGE).default(DEFAULT_WALLET_PAGE),
+});
 
 export function registerWalletRoutes(
   app: RestApp,
@@ -37,7 +40,7 @@ export function registerWalletRoutes(
         response: { 200: walletHistorySchema },
       },
     },
-    async (request) => readHistory(db, userOf(request).userId, request.query.cursor),
+    async (request) => readHistory(db, userOf(request).userId, request.query),
   );
   app.post(
     "/api/wallet/faucet",

@@ -5,7 +5,6 @@ import type { Wallet, WalletHistory } from "@cyxwiz/protocol/rest";
 import { sql } from "kysely";
 import type { Database } from "../database/open-database.ts";
 import { CENTRAL_ERRORS } from "../errors.ts";
-import { WALLET_PAGE } from "../limits.ts";
 
 /** One statement, so that the figures belong together. */
 export async function readWallet(db: Database, user: UserId): Promise<Wallet> {
@@ -31,12 +30,18 @@ interface Movement {
   readonly amount: bigint;
   readonly balance: Amount;
   readonly is_payer: boolean;
+  /** The payer owns the unit too: one posting carries both the share and the refund. */
+  readonly is_owner: boolean;
   readonly job_id: string | null;
   readonly name: string | null;
 }
 
 /** Newest first. @throws AppError `central/cursor-malformed`. */
-export async function readHistory(db: Database, user: UserId, cursor: string | undefined): Promise<WalletHistory> {
+export async function readHistory(
+  db: Database,
+  user: UserId,
+  { cursor, limit }: { readonly cursor?: string | undefined; readonly limit: number },
+): Promise<WalletHistory> {
   if (cursor !== undefined && !/^\d{1,18}$/.test(cursor)) {
     throw new AppError(CENTRAL_ERRORS.CURSOR_MALFORMED, { value: cursor.slice(0, 40) });
   }
@@ -45,9 +50,10 @@ export async function readHistory(db: Database, user: UserId, cursor: string | u
   const { rows } = await sql<Movement>`
     with page as (
       select p.id, p.amount, p.transaction_id from postings p
-      where p.account = ${account} ${older} order by p.id desc limit ${WALLET_PAGE + 1}
+      where p.account = ${account} ${older} order by p.id desc limit ${limit + 1}
     )
-    select page.id, t.at, t.kind, page.amount, e.payer_id = ${user} as is_payer, j.id as job_id, q.name,
+    select page.id, t.at, t.kind, page.amount, e.payer_id = ${user} as is_payer,
+      exists (select from unit_earnings u where u.job_id = j.id and u.owner_id = ${user}) as is_owner, j.id as job_id, q.name,
       ((select coalesce(sum(b.amount), 0) from postings b where b.account = ${account} and b.id < (select min(id) from page))
         + sum(page.amount) over (order by page.id))::bigint as balance
     from page
@@ -57,9 +63,9 @@ export async function readHistory(db: Database, user: UserId, cursor: string | u
       left join jobs j on j.quote_id = t.escrow_id
     order by page.id desc
   `.execute(db);
-  const shown = rows.slice(0, WALLET_PAGE);
+  const shown = rows.slice(0, limit);
   const last = shown.at(-1);
-  return { entries: shown.map(entryOf), next_cursor: rows.length > WALLET_PAGE && last ? String(last.id) : null };
+  return { entries: shown.map(entryOf), next_cursor: rows.length > limit && last ? String(last.id) : null };
 }
 
 function entryOf(row: Movement): WalletHistory["entries"][number] {
@@ -83,6 +89,9 @@ function describe(row: Movement): { kind: string; memo: string } {
       return { kind: "lock", memo: `Locked for ${row.name ?? "a quote"}` };
     case "settle":
       // One settlement makes one posting per account: a payer's is the part that came back.
+      if (row.is_payer && row.is_owner) {
+        return { kind: "own-job", memo: `Owner share and rest of your own job ${row.name ?? ""}`.trimEnd() };
+      }
       return row.is_payer
         ? { kind: "refund", memo: `Back from ${row.name ?? "a quote"}` }
         : { kind: "owner-share", memo: `Earned with ${row.name ?? "a job"}` };

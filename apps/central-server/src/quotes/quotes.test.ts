@@ -3,7 +3,7 @@ import { createPublicKey } from "node:crypto";
 import { describe, expect, it } from "vitest";
 import { sequential, writeCyxwiz } from "@cyxwiz/graph";
 import type { QuoteRequest } from "@cyxwiz/protocol/rest";
-import { TestMarket, type RestAnswer, type TestUser } from "../assignments/test-market.ts";
+import { TestMarket, type RestAnswer, type TestUser } from "../assignments/market.fixture.ts";
 
 async function quote(market: TestMarket, user: TestUser, change: Partial<QuoteRequest> = {}): Promise<RestAnswer> {
   const body = { ...(await market.quoteRequest(user)), ...change };

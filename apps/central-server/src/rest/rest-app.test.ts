@@ -2,7 +2,7 @@ import { connect } from "node:net";
 import { request } from "node:http";
 import { expect, test } from "vitest";
 import { listen } from "./listen.ts";
-import { createTestRestApp } from "./test-rest-app.ts";
+import { createTestRestApp } from "./rest-app.fixture.ts";
 
 test("a malformed body names each field, what came and what is allowed, and repeats no password", async () => {
   await using server = await createTestRestApp();

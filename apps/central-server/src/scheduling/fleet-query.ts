@@ -6,6 +6,7 @@ import { sql } from "kysely";
 import type { Database } from "../database/open-database.ts";
 import type { Presence } from "../machines/presence.ts";
 import type { StoredHardware } from "../machines/registration-service.ts";
+import { schedulableCores } from "../machines/unit-allocation.ts";
 
 /** A unit as the scheduler sees it, with what people call it. */
 export interface FleetUnit extends UnitSnapshot {
@@ -98,6 +99,9 @@ export async function readFleet({ db, presence, isReachable }: FleetQueryOptions
 
 /** Cores of a CPU, bytes of VRAM of a GPU. */
 function deviceCapacity(hardware: StoredHardware, deviceType: "cpu" | "gpu", deviceId: number): number {
-  if (deviceType === "cpu") return hardware.cpus.find((cpu) => cpu.device_id === deviceId)?.cores ?? 0;
+  if (deviceType === "cpu") {
+    const cpu = hardware.cpus.find((one) => one.device_id === deviceId);
+    return cpu === undefined ? 0 : schedulableCores(cpu);
+  }
   return (hardware.gpus.find((gpu) => gpu.device_id === deviceId)?.vram_mb ?? 0) * MEBIBYTE;
 }

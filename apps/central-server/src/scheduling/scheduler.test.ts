@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { TestMarket } from "../assignments/test-market.ts";
+import { TestMarket } from "../assignments/market.fixture.ts";
 
 describe("the scheduler", () => {
   it("gives a node at most as many jobs as it may have, and one to a unit", async () => {

@@ -26,7 +26,6 @@ import {
 } from "@cyxwiz/protocol/rest";
 import { z } from "zod";
 
-export type JobSummary = z.infer<typeof jobListSchema>["jobs"][number];
 export type LossCurve = z.infer<typeof lossCurveSchema>["points"];
 
 export class MarketClient {
@@ -61,10 +60,8 @@ export class MarketClient {
     return await this.#rest.call("GET", "/api/wallet", { schema: walletSchema });
   }
 
-  /** A page as long as the market makes it. */
-  async walletHistory(cursor?: string): Promise<WalletHistory> {
-    const query = cursor === undefined ? "" : `?${new URLSearchParams({ cursor })}`;
-    return await this.#rest.call("GET", `/api/wallet/history${query}`, { schema: walletHistorySchema });
+  async walletHistory(limit: number): Promise<WalletHistory> {
+    return await this.#rest.call("GET", `/api/wallet/history?limit=${limit}`, { schema: walletHistorySchema });
   }
 
   async faucet(amount: string, idempotencyKey: string): Promise<Wallet> {
@@ -95,12 +92,9 @@ export class MarketClient {
     });
   }
 
-  async jobs(query: { limit: number; cursor?: string }): Promise<z.infer<typeof jobListSchema>> {
-    const search = new URLSearchParams({
-      limit: String(query.limit),
-      ...(query.cursor && { cursor: query.cursor }),
-    });
-    return await this.#rest.call("GET", `/api/jobs?${search}`, { schema: jobListSchema });
+  async jobs({ limit, state }: { limit: number; state?: string }): Promise<z.infer<typeof jobListSchema>> {
+    const search = new URLSearchParams({ limit: String(limit), ...(state !== undefined && { state }) });
+    return await this.#rest.call("GET", `/api/jobs?${search.toString()}`, { schema: jobListSchema });
   }
 
   async job(jobId: string, signal?: AbortSignal): Promise<Job> {

@@ -1,6 +1,4 @@
 import type { Job } from "@cyxwiz/protocol/rest";
-import type { JobSummary, MarketClient } from "../client/market-client.ts";
-import { LIST_PAGE_JOBS, LIST_PAGES } from "../limits.ts";
 import { formatPercent } from "../terminal/format.ts";
 import { formatTable } from "../terminal/table.ts";
 import { paymentLines, placementLines, resultLines } from "../training/job-report.ts";
@@ -11,11 +9,10 @@ import { followFromAfar } from "./train.ts";
 
 export async function listJobs(context: CommandContext, options: { state?: string; limit: number }): Promise<void> {
   const { client } = await requireSession(context, "cyxwiz jobs list");
-  const { state, limit } = options;
-  const page = state === undefined ? await client.jobs({ limit }) : await jobsIn(client, state, limit);
+  const page = await client.jobs(options);
   report(context, page, () =>
     page.jobs.length === 0
-      ? noJobs(state)
+      ? noJobs(options.state)
       : formatTable(
           [
             { title: "job", value: (job) => job.job_id },
@@ -29,19 +26,6 @@ export async function listJobs(context: CommandContext, options: { state?: strin
           page.jobs,
         ),
   );
-}
-
-/** The newest `limit` jobs in one state. The market lists all states together, so its pages are read until enough match. */
-async function jobsIn(client: MarketClient, state: string, limit: number): ReturnType<MarketClient["jobs"]> {
-  const found: JobSummary[] = [];
-  let cursor: string | null = null;
-  for (let pages = 0; pages < LIST_PAGES && found.length < limit; pages++) {
-    const page = await client.jobs({ limit: LIST_PAGE_JOBS, ...(cursor !== null && { cursor }) });
-    found.push(...page.jobs.filter((job) => job.state === state));
-    cursor = page.next_cursor;
-    if (cursor === null) break;
-  }
-  return { jobs: found.slice(0, limit), next_cursor: null };
 }
 
 export async function showJob(context: CommandContext, jobId: string): Promise<void> {

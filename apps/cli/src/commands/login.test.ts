@@ -1,8 +1,8 @@
 import { stat } from "node:fs/promises";
 import { join } from "node:path";
 import { expect, test } from "vitest";
-import { refusal, startTestMarket, type Answer } from "../client/test-market.ts";
-import { createTestCli } from "../test-run.ts";
+import { refusal, startTestMarket, type Answer } from "../client/market.fixture.ts";
+import { createTestCli } from "../cli.fixture.ts";
 
 const USER = {
   id: "9f0e1a7c-0a56-4a53-8f4a-1f2b3c4d5e6f",

@@ -3,7 +3,7 @@ import { MarketClient } from "../client/market-client.ts";
 import { marketUrl } from "../client/market-url.ts";
 import { CLI_ERRORS } from "../errors.ts";
 import { askPassword } from "../session/password.ts";
-import { report, type CommandContext } from "./command-context.ts";
+import { report, requireSession, type CommandContext } from "./command-context.ts";
 
 export interface LoginOptions {
   readonly url?: string;
@@ -39,6 +39,13 @@ export async function login(context: CommandContext, options: LoginOptions): Pro
     { url, user: session.user, token_expires_at: session.token_expires_at },
     () => `Signed in to ${url} as ${name}.`,
   );
+}
+
+/** Asks the market who this session is, so that a stale token is noticed. */
+export async function whoami(context: CommandContext): Promise<void> {
+  const { client } = await requireSession(context, "cyxwiz whoami");
+  const user = await client.me();
+  report(context, { user }, () => `${user.username} (${user.email})`);
 }
 
 export async function logout(context: CommandContext): Promise<void> {

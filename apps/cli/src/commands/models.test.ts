@@ -3,9 +3,9 @@ import { readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { Job } from "@cyxwiz/protocol/rest";
 import { expect, test } from "vitest";
-import { JOB_ID, sampleJob, settledJob, startTestMarket, type Answer } from "../client/test-market.ts";
+import { JOB_ID, sampleJob, settledJob, startTestMarket, type Answer } from "../client/market.fixture.ts";
 import { CLI_ERRORS } from "../errors.ts";
-import { createTestCli, type Ran } from "../test-run.ts";
+import { createTestCli, type Ran } from "../cli.fixture.ts";
 
 const BYTES = Buffer.from("the bytes of a model");
 const SHA256 = createHash("sha256").update(BYTES).digest("hex");

@@ -70,6 +70,7 @@ export async function quickstart(context: CommandContext, options: QuickstartOpt
     present(context, job, offer, files, seconds);
     if (options.keep) await keepRunning(context, market, dataDir);
   } finally {
+    await dataset.then(async (file) => await file[Symbol.asyncDispose]()).catch(() => undefined);
     if (!options.keep) await rm(dataDir, { recursive: true, force: true });
   }
 }

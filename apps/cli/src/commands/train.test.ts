@@ -11,9 +11,9 @@ import {
   startTestMarket,
   type Answer,
   type TestMarket,
-} from "../client/test-market.ts";
+} from "../client/market.fixture.ts";
 import { CLI_ERRORS } from "../errors.ts";
-import { createTestCli, type Ran } from "../test-run.ts";
+import { createTestCli, type Ran } from "../cli.fixture.ts";
 
 const GRAPH = fileURLToPath(new URL("../../../../examples/iris-mlp.cyxwiz", import.meta.url));
 const OFFER: Quote = {

@@ -6,7 +6,13 @@ import { CLI_ERRORS } from "../errors.ts";
 import { formatBytes, formatDuration } from "../terminal/format.ts";
 import { formatTable } from "../terminal/table.ts";
 import { curveText, paymentLines, placementLines, resultLines } from "../training/job-report.ts";
-import { prepareTraining, writeDatasetFile, type DatasetFile, type TrainingRequest } from "../training/prepare-training.ts";
+import {
+  prepareTraining,
+  readGraphFile,
+  writeDatasetFile,
+  type DatasetFile,
+  type TrainingRequest,
+} from "../training/prepare-training.ts";
 import { progressLine } from "../training/progress-line.ts";
 import { watchJob } from "../training/watch-job.ts";
 import { report, requireSession, type CommandContext } from "./command-context.ts";
@@ -99,9 +105,10 @@ export async function askQuote(
   request: TrainingRequest,
   given?: Promise<DatasetFile>,
 ): Promise<Quote> {
+  const opened = await readGraphFile(request.graphPath);
   context.terminal.say(`Reading ${request.data} and uploading it …`);
   await using dataset = await (given ?? writeDatasetFile(request.data));
-  const prepared = await prepareTraining(request, dataset, client, context.signal);
+  const prepared = await prepareTraining(request, { opened, dataset }, client, context.signal);
   for (const assumption of prepared.assumptions) context.terminal.say(`  assumed: ${assumption}`);
   context.terminal.say(`${prepared.trainSamples} samples to train on, ${prepared.testSamples} held out.`);
   return await client.quote(prepared.quoteRequest);

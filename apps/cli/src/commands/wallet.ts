@@ -1,7 +1,4 @@
 import { randomUUID } from "node:crypto";
-import type { WalletHistory } from "@cyxwiz/protocol/rest";
-import type { MarketClient } from "../client/market-client.ts";
-import { LIST_PAGES } from "../limits.ts";
 import { formatTable } from "../terminal/table.ts";
 import { report, requireSession, type CommandContext } from "./command-context.ts";
 
@@ -22,7 +19,7 @@ export async function balance(context: CommandContext): Promise<void> {
 
 export async function history(context: CommandContext, options: { limit: number }): Promise<void> {
   const { client } = await requireSession(context, "cyxwiz wallet history");
-  const page = await newestEntries(client, options.limit);
+  const page = await client.walletHistory(options.limit);
   report(context, page, () =>
     page.entries.length === 0
       ? "Nothing yet. Fill your wallet from the test faucet: cyxwiz wallet faucet 100"
@@ -37,16 +34,6 @@ export async function history(context: CommandContext, options: { limit: number 
           page.entries,
         ),
   );
-}
-
-async function newestEntries(client: MarketClient, limit: number): Promise<WalletHistory> {
-  let page = await client.walletHistory();
-  const entries = [...page.entries];
-  for (let pages = 1; pages < LIST_PAGES && page.next_cursor !== null && entries.length < limit; pages++) {
-    page = await client.walletHistory(page.next_cursor);
-    entries.push(...page.entries);
-  }
-  return { entries: entries.slice(0, limit), next_cursor: null };
 }
 
 export async function faucet(context: CommandContext, amount: string): Promise<void> {

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { sampleJob, settledJob } from "../client/test-market.ts";
+import { sampleJob, settledJob } from "../client/market.fixture.ts";
 import { curveText, jobSeconds, paymentLines, placementLines, resultLines } from "./job-report.ts";
 
 const plain = { color: false };
@@ -36,10 +36,12 @@ test("a failed job says why, and whose fault it was", () => {
 test("the placement names the node, its score term by term, and the runners-up", () => {
   const breakdown = { price: 40.04, reputation: 12, latency: 0 };
   const runner = { node_name: "node-beta", unit_id: "unit_cpu0_b", score: 40, breakdown: { price: 40 } };
-  const placement = { score: 52.04, breakdown, runners_up: [runner] };
+  const other = { node_name: "node-gamma", unit_id: "unit_cpu0_c", cost: "0.5", seconds_expected: 30, score: 39.5 };
+  const placement = { score: 52.04, breakdown, runners_up: [runner], other_offers: [other] };
   expect(placementLines(sampleJob({ placement }))).toEqual([
     "  node-alpha (CPU) trained it",
     "    node-alpha   score 52.0 (price 40.0, reputation 12.0)",
+    "    node-gamma   score 39.5 when quoted, would have cost 0.5 CYXWIZ, 30 s",
     "    node-beta    score 40.0 (price 40.0)",
   ]);
   expect(placementLines(sampleJob())).toEqual(["  node-alpha (CPU) trained it"]);

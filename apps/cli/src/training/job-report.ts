@@ -48,6 +48,12 @@ export function placementLines(job: Job): string[] {
   lines.push(
     `    ${job.node.name.padEnd(12)} score ${job.placement.score.toFixed(1)} (${terms(job.placement.breakdown)})`,
   );
+  for (const other of job.placement.other_offers) {
+    const cost = `${other.cost} CYXWIZ, ${formatDuration(other.seconds_expected)}`;
+    lines.push(
+      `    ${other.node_name.padEnd(12)} score ${other.score.toFixed(1)} when quoted, would have cost ${cost}`,
+    );
+  }
   for (const other of job.placement.runners_up.slice(0, 3)) {
     lines.push(`    ${other.node_name.padEnd(12)} score ${other.score.toFixed(1)} (${terms(other.breakdown)})`);
   }

@@ -51,14 +51,19 @@ export async function writeDatasetFile(data: string): Promise<DatasetFile> {
   }
 }
 
-/** Reads the graph, uploads the dataset and says what to ask a quote for. */
+/** Opens a graph file of either kind. @throws AppError `cli/file-unreadable`, and `graph/…` for what is wrong inside. */
+export async function readGraphFile(path: string): Promise<ReturnType<typeof openGraphFile>> {
+  return openGraphFile(await readText(path));
+}
+
+/** Uploads the dataset and says what to ask a quote for. */
 export async function prepareTraining(
   request: TrainingRequest,
-  dataset: DatasetFile,
+  { opened, dataset }: { readonly opened: ReturnType<typeof openGraphFile>; readonly dataset: DatasetFile },
   client: MarketClient,
   signal?: AbortSignal,
 ): Promise<PreparedTraining> {
-  const { graph, assumptions, settings } = openGraphFile(await readText(request.graphPath));
+  const { graph, assumptions, settings } = opened;
   const { description } = dataset;
   const stored = await client.uploadFile(dataset.path, signal);
   const quoteRequest: QuoteRequest = {

@@ -1,6 +1,6 @@
 import { JOB_STATES, type Job } from "@cyxwiz/protocol/rest";
 import { expect, test } from "vitest";
-import { sampleJob } from "../client/test-market.ts";
+import { sampleJob } from "../client/market.fixture.ts";
 import { progressLine } from "./progress-line.ts";
 
 const plain = { color: false };

@@ -10,7 +10,7 @@ import {
   settledJob,
   startTestMarket,
   type Answer,
-} from "../client/test-market.ts";
+} from "../client/market.fixture.ts";
 import { WATCH_ATTEMPTS } from "../limits.ts";
 import { isOver, watchJob } from "./watch-job.ts";
 

@@ -232,6 +232,6 @@ export class AssignmentRun {
 
   #report(body: Body): NodeReport {
     const { assignmentId, fencingToken } = this.assignment;
-    return { ...body, assignmentId, fencingToken } as NodeReport;
+    return { ...body, assignmentId, fencingToken };
   }
 }

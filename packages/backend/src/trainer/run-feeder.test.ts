@@ -4,7 +4,7 @@ import { expect, test } from "vitest";
 import { BatchSource } from "../dataset/batch-source.ts";
 import { initialState } from "./initial-state.ts";
 import { RunFeeder } from "./run-feeder.ts";
-import { CLASSIFIER, FEATURES, tinyDataset } from "./tiny-job.contract.ts";
+import { CLASSIFIER, FEATURES, tinyDataset } from "./tiny-job.fixture.ts";
 import { TrainingPlan } from "./training-plan.ts";
 
 const BATCH = 8;

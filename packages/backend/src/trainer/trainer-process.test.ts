@@ -5,7 +5,7 @@ import { defined } from "@cyxwiz/primitives";
 import { expect, onTestFinished, test, vi } from "vitest";
 import { loadOrtNode } from "../driver/ort-node.ts";
 import { systemClock } from "@cyxwiz/platform";
-import { tinyJob } from "./tiny-job.contract.ts";
+import { tinyJob } from "./tiny-job.fixture.ts";
 import { startTrainer } from "./trainer-process.ts";
 import { train } from "./trainer.ts";
 import type { TrainingEvent, TrainingJob } from "./training-job.ts";

@@ -9,7 +9,7 @@ import { loadOrtNode } from "../driver/ort-node.ts";
 import type { TrainingDriver } from "../driver/training-driver.ts";
 import { SafetensorsFile, writeSafetensors } from "../safetensors/safetensors-file.ts";
 import { runLength } from "./step-runner.ts";
-import { CLASSIFIER, FEATURES, REGRESSOR, tinyDataset, tinyJob } from "./tiny-job.contract.ts";
+import { CLASSIFIER, FEATURES, REGRESSOR, tinyDataset, tinyJob } from "./tiny-job.fixture.ts";
 import { train, type TrainerContext } from "./trainer.ts";
 import type { TrainingEvent, TrainingJob } from "./training-job.ts";
 

@@ -3,8 +3,8 @@ import { expect, test } from "vitest";
 import { COMPILE_ERRORS } from "./compile-errors.ts";
 import { compile } from "./compile.ts";
 import type { CompiledModel } from "./compiled-model.ts";
-import { graphOf, predict, randomFloats, randomState, sizeOf, trainOnce } from "./run-compiled.contract.ts";
-import type { GraphRows, Tensors } from "./run-compiled.contract.ts";
+import { graphOf, predict, randomFloats, randomState, sizeOf, trainOnce } from "./run-compiled.fixture.ts";
+import type { GraphRows, Tensors } from "./run-compiled.fixture.ts";
 
 const SAMPLE = [2, 8, 8];
 const CNN: GraphRows = {

@@ -3,8 +3,8 @@ import { Tensor } from "onnxruntime-node";
 import { expect, test } from "vitest";
 import { COMPILE_ERRORS } from "./compile-errors.ts";
 import { compile } from "./compile.ts";
-import { graphOf, openSession, predict, randomFloats, randomState } from "./run-compiled.contract.ts";
-import type { GraphRows, Tensors } from "./run-compiled.contract.ts";
+import { graphOf, openSession, predict, randomFloats, randomState } from "./run-compiled.fixture.ts";
+import type { GraphRows, Tensors } from "./run-compiled.fixture.ts";
 
 const SAMPLE = [2, 8, 8];
 const ROWS: GraphRows = {

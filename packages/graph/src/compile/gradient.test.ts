@@ -2,9 +2,9 @@
 import { defined } from "@cyxwiz/primitives";
 import { describe, expect, test } from "vitest";
 import { compile } from "./compile.ts";
-import { forward, lossOf } from "./reference-network.contract.ts";
-import { graphOf, predict, randomFloats, randomState, sizeOf, trainOnce } from "./run-compiled.contract.ts";
-import type { GraphRows, LayerRow } from "./run-compiled.contract.ts";
+import { forward, lossOf } from "./reference-network.fixture.ts";
+import { graphOf, predict, randomFloats, randomState, sizeOf, trainOnce } from "./run-compiled.fixture.ts";
+import type { GraphRows, LayerRow } from "./run-compiled.fixture.ts";
 
 const FEATURES = [6];
 const IMAGE = [2, 7, 8];

@@ -2,8 +2,8 @@ import { createHash } from "node:crypto";
 import { expect, test } from "vitest";
 import { compile } from "./compile.ts";
 import { LOWERING } from "./lowering.ts";
-import { graphOf } from "./run-compiled.contract.ts";
-import type { GraphRows } from "./run-compiled.contract.ts";
+import { graphOf } from "./run-compiled.fixture.ts";
+import type { GraphRows } from "./run-compiled.fixture.ts";
 
 /** Together they use every layer, loss and optimizer. */
 const GRAPHS: readonly (readonly [sample: readonly number[], rows: GraphRows])[] = [

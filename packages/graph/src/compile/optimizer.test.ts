@@ -2,9 +2,9 @@
 import { defined } from "@cyxwiz/primitives";
 import { expect, test } from "vitest";
 import { compile } from "./compile.ts";
-import { forward, lossOf } from "./reference-network.contract.ts";
-import { graphOf, randomFloats, randomState, trainOnce } from "./run-compiled.contract.ts";
-import type { LayerRow } from "./run-compiled.contract.ts";
+import { forward, lossOf } from "./reference-network.fixture.ts";
+import { graphOf, randomFloats, randomState, trainOnce } from "./run-compiled.fixture.ts";
+import type { LayerRow } from "./run-compiled.fixture.ts";
 
 const BATCH = 4;
 const STEPS = 5;

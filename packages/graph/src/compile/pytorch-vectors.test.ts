@@ -2,8 +2,8 @@
 import { defined } from "@cyxwiz/primitives";
 import { expect, test } from "vitest";
 import { compile } from "./compile.ts";
-import { graphOf, predict, sizeOf, trainOnce } from "./run-compiled.contract.ts";
-import type { GraphRows } from "./run-compiled.contract.ts";
+import { graphOf, predict, sizeOf, trainOnce } from "./run-compiled.fixture.ts";
+import type { GraphRows } from "./run-compiled.fixture.ts";
 import vectors from "./vectors/pytorch.json" with { type: "json" };
 
 const STEPS = 3;

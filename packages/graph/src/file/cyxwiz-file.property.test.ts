@@ -1,7 +1,7 @@
 import { AppError } from "@cyxwiz/primitives";
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { corruptedGraph, drawnGraph, soundGraph } from "../model/arbitrary-graph.contract.ts";
+import { corruptedGraph, drawnGraph, soundGraph } from "../model/arbitrary-graph.fixture.ts";
 import { parseCyxwiz, writeCyxwiz } from "./cyxwiz-file.ts";
 
 test("[GR3] a graph that is written and read is the same graph", () => {

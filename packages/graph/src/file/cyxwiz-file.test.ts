@@ -75,7 +75,7 @@ test("[GR5] length, depth and counts are refused before a graph is built", () =>
   const code = "graph/file-limit-exceeded";
   expect(caught(() => parseCyxwiz(" ".repeat(MAX_FILE_LENGTH + 1))).code).toBe(code);
   expect(caught(() => parseCyxwiz("[".repeat(1_000_000))).code).toBe(code);
-  expect(caught(() => parseCyxwiz(("[".repeat(MAX_FILE_DEPTH + 1)))).message).toContain("levels of brackets");
+  expect(caught(() => parseCyxwiz("[".repeat(MAX_FILE_DEPTH + 1))).message).toContain("levels of brackets");
   const nodes = Array.from({ length: MAX_NODES + 1 }, (_, index) => ({ ...NODE, id: `n${index}` }));
   expect(refusal({ name: "g", nodes, links: [] }).message).toContain(`allowed are ${MAX_NODES}`);
   const params = Object.fromEntries(Array.from({ length: 40 }, (_, index) => [`p${index}`, 1]));

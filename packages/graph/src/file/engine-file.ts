@@ -18,7 +18,7 @@ export interface EngineNode {
   readonly position: readonly [x: number, y: number] | undefined;
 }
 
-export interface EngineLinkEnd {
+interface EngineLinkEnd {
   readonly node: number;
   /** Position of the pin on its node, where the file says it. */
   readonly pinIndex: number | undefined;

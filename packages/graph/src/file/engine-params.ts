@@ -161,7 +161,7 @@ function readNumber(text: string): number | undefined {
   return Number.isFinite(value) ? value : undefined;
 }
 
-export function readBoolean(text: string): boolean | undefined {
+function readBoolean(text: string): boolean | undefined {
   const word = text.toLowerCase();
   if (["true", "1", "yes", "on"].includes(word)) return true;
   return ["false", "0", "no", "off"].includes(word) ? false : undefined;

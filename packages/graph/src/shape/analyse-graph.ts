@@ -17,7 +17,7 @@ import { wireGraph } from "./wire-graph.ts";
 import type { Wire, WiredNode } from "./wire-graph.ts";
 
 /** What was found out about one node. */
-export interface NodeFacts {
+interface NodeFacts {
   readonly params: Params | undefined;
   /** Shapes on its tensor pins, by pin; for the DatasetInput the sample's shape. Undefined where one is unknown. */
   readonly inputs: readonly Shape[] | undefined;

@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { corruptedGraph, drawnGraph, soundGraph } from "../model/arbitrary-graph.contract.ts";
+import { corruptedGraph, drawnGraph, soundGraph } from "../model/arbitrary-graph.fixture.ts";
 import type { Graph } from "../model/graph.ts";
 import { checkGraph } from "./check-graph.ts";
 import { PROBLEM_CODES } from "./graph-problem.ts";

@@ -22,7 +22,7 @@ function chain(layers: readonly LayerEntry[]): Graph {
 function edit(graph: Graph, id: string, change: object): Graph {
   return {
     ...graph,
-    nodes: graph.nodes.map((node) => (node.id === id ? ({ ...node, ...change }) : node)),
+    nodes: graph.nodes.map((node) => (node.id === id ? { ...node, ...change } : node)),
   };
 }
 
@@ -46,7 +46,7 @@ function codes(problems: readonly GraphProblem[]): string[] {
 function only(graph: Graph, dataset: DatasetShape = TABLE): GraphProblem {
   const problems = checkGraph(graph, dataset);
   expect(codes(problems)).toHaveLength(1);
-  return problems[0];
+  return problems[0] as GraphProblem;
 }
 
 test("sound graphs have no problems", () => {

@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
 import { amount, parseQuoteId, ZERO } from "@cyxwiz/primitives";
-import { aUser } from "../scheduler/market.builder.ts";
+import { aUser } from "../scheduler/market.fixture.ts";
 import { escrowAccount, mayGoNegative, userAccount } from "./account.ts";
 import {
   changes,

@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
 import { amount, MAX_AMOUNT, parseUnitId } from "@cyxwiz/primitives";
-import { aUser } from "../scheduler/market.builder.ts";
+import { aUser } from "../scheduler/market.fixture.ts";
 import { CANCEL_REFUNDS, OUTCOMES, settlementOf, type CommittedRange, type SettlementTerms } from "./settlement.ts";
 
 const unit = parseUnitId("unit_gpu0_aaaaaa");

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { amount, parseUnitId, ZERO, type Amount } from "@cyxwiz/primitives";
-import { aUser } from "../scheduler/market.builder.ts";
+import { aUser } from "../scheduler/market.fixture.ts";
 import {
   amountDue,
   settlementOf,

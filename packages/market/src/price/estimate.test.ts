@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
 import { amount, MAX_AMOUNT } from "@cyxwiz/primitives";
-import { someNeeds } from "../scheduler/market.builder.ts";
+import { someNeeds } from "../scheduler/market.fixture.ts";
 import { costOn, MINIMUM_CHARGE, timeBand } from "./estimate.ts";
 import { checkNeeds } from "./job-needs.ts";
 

@@ -1,7 +1,7 @@
 import { assert, describe, expect, test } from "vitest";
 import { amount } from "@cyxwiz/primitives";
 import { MAX_UNFIT_LISTED } from "../limits.ts";
-import { aUnit, GIB, someNeeds } from "../scheduler/market.builder.ts";
+import { aUnit, GIB, someNeeds } from "../scheduler/market.fixture.ts";
 import { costOn } from "./estimate.ts";
 import { QUOTE_TTL_MS, quoteJob, type Quoted, type QuoteRefused } from "./quote.ts";
 

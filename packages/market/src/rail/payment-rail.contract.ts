@@ -286,8 +286,8 @@ async function attempt(
   users: readonly UserId[],
   escrows: readonly EscrowId[],
 ): Promise<void> {
-  const payer = users[user];
-  const escrowId = escrows[escrow];
+  const payer = users[user] as UserId;
+  const escrowId = escrows[escrow] as EscrowId;
   const idempotencyKey = `${escrows[0]}-${key}`;
   const held = amount(await rail.balance(escrowAccount(escrowId)));
   const owners = amount((held * BigInt(ownerPart)) / 1_000n);
@@ -296,7 +296,7 @@ async function attempt(
       ? rail.lock({ escrowId, payer, amount: amount(units), idempotencyKey })
       : rail.settle({
           escrowId,
-          owners: [{ owner: users[(user + 1) % users.length], amount: owners }],
+          owners: [{ owner: users[(user + 1) % users.length] as UserId, amount: owners }],
           platform: ZERO,
           refund: { to: payer, amount: amount(held - owners) },
           idempotencyKey,

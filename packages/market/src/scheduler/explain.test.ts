@@ -3,7 +3,7 @@ import { amount } from "@cyxwiz/primitives";
 import { describeAdvice, type Advice } from "./advice.ts";
 import { explain } from "./explain.ts";
 import { FILTER_CODES, JOB_FILTERS } from "./filter.ts";
-import { aJob, aNode, aUnit, GIB, someNeeds } from "./market.builder.ts";
+import { aJob, aNode, aUnit, GIB, someNeeds } from "./market.fixture.ts";
 import type { QueuedJob, UnitSnapshot } from "./snapshot.ts";
 
 test("[SCH1] the filters are asked in the order of their codes", () => {

@@ -5,7 +5,7 @@ import { costOn } from "../price/estimate.ts";
 import { explain } from "./explain.ts";
 import { filterUnits, JOB_FILTERS } from "./filter.ts";
 import { FleetLoad } from "./fleet-load.ts";
-import { aJob, aNode, aUnit, aUser, GIB, someNeeds } from "./market.builder.ts";
+import { aJob, aNode, aUnit, aUser, GIB, someNeeds } from "./market.fixture.ts";
 import { plan, withPlacements } from "./plan.ts";
 import type { Placement } from "./placement.ts";
 import { orderQueue } from "./queue-order.ts";

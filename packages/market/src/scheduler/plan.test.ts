@@ -2,7 +2,7 @@ import { expect, test } from "vitest";
 import { amount } from "@cyxwiz/primitives";
 import { costOn } from "../price/estimate.ts";
 import { MAX_QUEUED_JOBS, MAX_SNAPSHOT_UNITS } from "../limits.ts";
-import { aJob, aNode, aUnit, GIB, someNeeds } from "./market.builder.ts";
+import { aJob, aNode, aUnit, GIB, someNeeds } from "./market.fixture.ts";
 import { plan, withPlacements } from "./plan.ts";
 
 test("[SCH13] a placement says its score by term and who came next", () => {

@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
 import { MAX_PRIORITY } from "../limits.ts";
-import { aJob, aUser } from "./market.builder.ts";
+import { aJob, aUser } from "./market.fixture.ts";
 import { orderQueue, PRIORITY_HEAD_START_MS, SUBMITTER_STEP_MS } from "./queue-order.ts";
 import type { QueuedJob } from "./snapshot.ts";
 

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { amount, ZERO } from "@cyxwiz/primitives";
-import { aUnit } from "./market.builder.ts";
+import { aUnit } from "./market.fixture.ts";
 import { compareUnits, DEFAULT_WEIGHTS, scoreUnit, totalScore } from "./score.ts";
 
 test("[SCH5] a score is device 100, memory 50, reputation × 30, −10 for each active job of the node, and price", () => {

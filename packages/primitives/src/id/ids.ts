@@ -41,4 +41,5 @@ export const parseAssignmentId = (text: string): AssignmentId => uuid("assignmen
 export const parseQuoteId = (text: string): QuoteId => uuid("quote id", text) as QuoteId;
 export const parseUnitId = (text: string): UnitId =>
   checked("unit id", UNIT, "a unit id like unit_gpu0_xyz123", text) as UnitId;
-export const parseCid = (text: string): Cid => checked("cid", CID_V1, "a CID, version 1, in base32 (bafy…)", text) as Cid;
+export const parseCid = (text: string): Cid =>
+  checked("cid", CID_V1, "a CID, version 1, in base32 (bafy…)", text) as Cid;

@@ -139,9 +139,18 @@ export const jobSchema = z.object({
           breakdown: z.record(z.string(), z.number()),
         }),
       ),
+      other_offers: z.array(
+        z.object({
+          node_name: z.string(),
+          unit_id: z.string(),
+          cost: amountSchema,
+          seconds_expected: z.number(),
+          score: z.number(),
+        }),
+      ),
     })
     .nullable()
-    .describe("Why this node: its score and those of the next best"),
+    .describe("Why this node: its score, the next best at that moment, and what the others had offered for the quote"),
   checkpoints: z.array(
     z.object({ step: z.number().int(), cid: cidSchema, sha256: z.string(), size_bytes: z.number() }),
   ),

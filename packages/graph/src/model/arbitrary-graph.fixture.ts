@@ -91,7 +91,7 @@ function damaged(graph: Graph, how: { readonly at: number; readonly damage: stri
   const link = graph.links[how.at % Math.max(graph.links.length, 1)];
   const swapNode = (other: object): Graph => ({
     ...graph,
-    nodes: graph.nodes.map((each) => (each === node ? ({ ...each, ...other }) : each)),
+    nodes: graph.nodes.map((each) => (each === node ? { ...each, ...other } : each)),
   });
   const swapLink = (other: object): Graph => ({
     ...graph,

@@ -16,7 +16,7 @@ import type { RpcContext } from "@cyxwiz/protocol/server";
 import { createAuthenticator } from "../accounts/authenticator.ts";
 import { authenticateCalls } from "../accounts/rpc-authentication.ts";
 import { createTokenIssuer } from "../accounts/token-issuer.ts";
-import { createTestDatabase, type TestDatabase } from "../database/test-database.ts";
+import { createTestDatabase, type TestDatabase } from "../database/database.fixture.ts";
 import { registrationMessage } from "../machines/node-identity.ts";
 import { recover, wireMarket, type Market } from "../market-features.ts";
 import { EscrowService, SETTLE_KIND } from "../payments/escrow-service.ts";
@@ -25,7 +25,7 @@ import { Outbox } from "../payments/outbox.ts";
 import { createAuthenticatedHooks } from "../rest/authenticated.ts";
 import { createRestApp, type RestApp } from "../rest/rest-app.ts";
 import type { ServerContext } from "../server-context.ts";
-import { TestNode } from "./test-node.ts";
+import { TestNode } from "./node.fixture.ts";
 
 export interface TestUser {
   readonly id: UserId;

@@ -10,7 +10,7 @@ import { PasswordHasher } from "../accounts/password-hash.ts";
 import type { TokenIssuer } from "../accounts/principal.ts";
 import { createTokenIssuer } from "../accounts/token-issuer.ts";
 import type { Database } from "../database/open-database.ts";
-import { createTestDatabase } from "../database/test-database.ts";
+import { createTestDatabase } from "../database/database.fixture.ts";
 import { registerOverviewRoutes } from "../overview/overview-routes.ts";
 import { createLedgerRail } from "../payments/ledger-rail.ts";
 import { registerWalletRoutes } from "../payments/wallet-routes.ts";

@@ -2,7 +2,7 @@
 import { createHash } from "node:crypto";
 import { assert } from "@cyxwiz/primitives";
 import { BoundedQueue } from "@cyxwiz/platform";
-import type { TestMachine, TestMarket } from "./test-market.ts";
+import type { TestMachine, TestMarket } from "./market.fixture.ts";
 
 interface Running {
   readonly assignmentId: string;
