@@ -5,7 +5,7 @@
  */
 import type { ColumnType, Generated, JSONColumnType } from "kysely";
 
-type Json<T> = JSONColumnType<T & object, string>;
+type Json<T> = JSONColumnType<T & object>;
 type Defaulted<T> = ColumnType<T, T | undefined, T>;
 
 export interface MarketDatabase {
