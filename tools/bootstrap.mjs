@@ -12,6 +12,8 @@ import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { repositoryRoot, runUnderNode24 } from "./launch.mjs";
 
+/** When the person pressed Enter: the summary of the quickstart counts the installation in. */
+const startedAt = process.env.CYXWIZ_STARTED_AT ?? String(Date.now());
 const PROGRAMS = { cyxwiz: "apps/cli/src/main.ts" };
 const MARKER = join(repositoryRoot, "node_modules", ".cyxwiz-installed.json");
 
@@ -58,7 +60,7 @@ if (command === "run" && Object.hasOwn(PROGRAMS, rest[0] ?? "")) {
   install("run");
   process.exitCode = await runUnderNode24(join(repositoryRoot, PROGRAMS[rest[0]]), rest.slice(1), {
     ...process.env,
-    CYXWIZ_STARTED_AT: process.env.CYXWIZ_STARTED_AT ?? String(Date.now()),
+    CYXWIZ_STARTED_AT: startedAt,
   });
 } else if (command === "gate") {
   if (!rest.includes("--no-setup")) install("all");

@@ -90,18 +90,17 @@ test("what the market refuses is exit code 3, in its own words and with its own 
   });
 });
 
-test("each problem of a refused graph is a line with its fix", async () => {
+test("each further problem of a refused graph is a line with its fix", async () => {
   const problems = [
     { message: "dense_1 has no input", fix: "connect one" },
     { message: "two losses", fix: "remove one" },
   ];
-  const answer = { status: 422, json: refusal("INVALID_REQUEST", "the graph cannot be trained", { problems }) };
+  const answer = { status: 422, json: refusal("INVALID_REQUEST", "the graph cannot be trained: dense_1 has no input; connect one (and 1 more)", { problems }) };
   await using market = await startTestMarket({ [`GET /api/jobs/${JOB_ID}`]: answer });
   await using cli = await createTestCli({ signedInTo: market.url });
   const { err } = await cli.cyxwiz(["jobs", "show", JOB_ID]);
   expect(err.trimEnd().split("\n")).toEqual([
-    "cyxwiz: the graph cannot be trained",
-    "  dense_1 has no input → connect one",
+    "cyxwiz: the graph cannot be trained: dense_1 has no input; connect one (and 1 more)",
     "  two losses → remove one",
   ]);
 });

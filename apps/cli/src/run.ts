@@ -84,12 +84,12 @@ function explain(error: unknown, where: Explanation): number {
   return isAway ? EXIT.unreachable : EXIT.failed;
 }
 
-/** What the server found wrong with a graph: a line for each, with the fix. */
+/** What the server found wrong with a graph beside the first thing, which its message says: a line for each. */
 function problemsOf(error: unknown): string[] {
   if (!isError(error, REST_CLIENT_ERRORS.REFUSED)) return [];
   const problems = error.context.body.details["problems"];
   if (!Array.isArray(problems)) return [];
-  return problems.map(
+  return problems.slice(1).map(
     (problem: { message?: string; fix?: string }) => `${problem.message ?? ""} → ${problem.fix ?? ""}`,
   );
 }

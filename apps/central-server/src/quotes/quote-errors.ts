@@ -21,8 +21,10 @@ export const QUOTE_ERRORS: {
     code: "central/graph-malformed",
     rpc: "invalid-argument",
     retry: "never",
-    message: (c) =>
-      `the graph cannot be trained on this dataset: ${c.problems.map((problem) => `${problem.message}; ${problem.fix}`).join(". ")}`,
+    message: ({ problems: [first, ...others] }) => {
+      const rest = others.length === 0 ? "" : ` (and ${others.length} more, see details.problems)`;
+      return `the graph cannot be trained on this dataset: ${first?.message}; ${first?.fix}${rest}`;
+    },
   },
   DATASET_NOT_FOUND: {
     code: "central/dataset-not-found",

@@ -19,6 +19,7 @@ export type Advice =
   | { readonly change: "reduce-memory"; readonly toBytes: number; readonly units: number }
   | { readonly change: "unpin-lowering"; readonly units: number }
   | { readonly change: "wait-for-node"; readonly units: number }
+  | { readonly change: "add-node" }
   | { readonly change: "none" };
 
 /** Looks for near misses among units of which none fits. Cost: units × filters. Pure. */
@@ -28,6 +29,7 @@ export function adviseOn<T>(
   filters: readonly Filter<T>[],
   load: FleetLoad,
 ): Advice {
+  if (snapshot.length === 0) return { change: "add-node" };
   const misses = nearMisses(snapshot, asked.subject, filters, load);
   const of = (...codes: readonly FilterCode[]): readonly UnitSnapshot[] =>
     codes.flatMap((code) => misses.get(code) ?? []);
@@ -65,6 +67,8 @@ export function describeAdvice(advice: Advice): string {
       return `let the job run with another lowering: ${advice.units} unit(s) would fit`;
     case "wait-for-node":
       return `wait: ${advice.units} unit(s) that fit are offline or paused`;
+    case "add-node":
+      return "start a Server Node, or wait for one: nobody shares a device yet";
     case "none":
       return "no single change would help: several requirements are not met by any one unit";
   }

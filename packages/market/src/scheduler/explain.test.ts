@@ -54,6 +54,10 @@ test.each<[string, Partial<UnitSnapshot>, Partial<QueuedJob>, Advice]>([
   expect(explain([aUnit(1, unit)], aJob(1, job)).advice).toEqual(advice);
 });
 
+test("[SCH12] where nobody shares a device, the advice is to bring a node", () => {
+  expect(explain([], aJob(1)).advice).toEqual({ change: "add-node" });
+});
+
 test("[SCH12] advice that costs the user nothing comes before advice that costs", () => {
   const units = [aUnit(1, { memoryBytes: GIB }), aUnit(2, { pricePerHour: amount(5_000_000_000n) })];
   expect(explain(units, aJob(1)).advice?.change).toBe("raise-amount");
@@ -68,6 +72,7 @@ test("[SCH12] every kind of advice is a sentence that names the change", () => {
     { change: "reduce-memory", toBytes: 1024, units: 1 },
     { change: "unpin-lowering", units: 1 },
     { change: "wait-for-node", units: 1 },
+    { change: "add-node" },
     { change: "none" },
   ];
   expect(all.map(describeAdvice)).toEqual([
@@ -77,6 +82,7 @@ test("[SCH12] every kind of advice is a sentence that names the change", () => {
     "bring the peak memory down to 1024 bytes, what the largest unit has: a smaller batch does it",
     "let the job run with another lowering: 1 unit(s) would fit",
     "wait: 1 unit(s) that fit are offline or paused",
+    "start a Server Node, or wait for one: nobody shares a device yet",
     "no single change would help: several requirements are not met by any one unit",
   ]);
 });
