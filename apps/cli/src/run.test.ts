@@ -95,7 +95,12 @@ test("each further problem of a refused graph is a line with its fix", async () 
     { message: "dense_1 has no input", fix: "connect one" },
     { message: "two losses", fix: "remove one" },
   ];
-  const answer = { status: 422, json: refusal("INVALID_REQUEST", "the graph cannot be trained: dense_1 has no input; connect one (and 1 more)", { problems }) };
+  const answer = {
+    status: 422,
+    json: refusal("INVALID_REQUEST", "the graph cannot be trained: dense_1 has no input; connect one (and 1 more)", {
+      problems,
+    }),
+  };
   await using market = await startTestMarket({ [`GET /api/jobs/${JOB_ID}`]: answer });
   await using cli = await createTestCli({ signedInTo: market.url });
   const { err } = await cli.cyxwiz(["jobs", "show", JOB_ID]);

@@ -89,7 +89,7 @@ function problemsOf(error: unknown): string[] {
   if (!isError(error, REST_CLIENT_ERRORS.REFUSED)) return [];
   const problems = error.context.body.details["problems"];
   if (!Array.isArray(problems)) return [];
-  return problems.slice(1).map(
-    (problem: { message?: string; fix?: string }) => `${problem.message ?? ""} → ${problem.fix ?? ""}`,
-  );
+  return problems
+    .slice(1)
+    .map((problem: { message?: string; fix?: string }) => `${problem.message ?? ""} → ${problem.fix ?? ""}`);
 }

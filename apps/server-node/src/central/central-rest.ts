@@ -127,7 +127,10 @@ export class CentralRest {
     return this.#parse(call.path, response, schema);
   }
 
-  async #fetch(call: Call, init: Omit<RequestInit, "headers"> & { headers?: Record<string, string> }): Promise<Response> {
+  async #fetch(
+    call: Call,
+    init: Omit<RequestInit, "headers"> & { headers?: Record<string, string> },
+  ): Promise<Response> {
     const { method, path, credential, signal } = call;
     const headers = { ...init.headers, authorization: `Bearer ${credential}` };
     let response: Response;
