@@ -147,14 +147,15 @@ async function compareWithBaseline(): Promise<void> {
   for (const model of benchModels()) {
     await using ours = await EmbeddedTrainer.open(model, THREADS);
     await using kernel = await ReferenceKernel.open(THREADS);
-    const perGflop: number[] = [];
+    const rates: number[] = [];
+    const gflops: number[] = [];
     for (let round = 0; round < ROUNDS; round++) {
-      const window = await ours.window(WINDOW_SECONDS);
-      perGflop.push(cpuRateOf(window) / (await kernel.window(WINDOW_SECONDS / 2)));
+      rates.push(cpuRateOf(await ours.window(WINDOW_SECONDS)));
+      gflops.push(await kernel.window(WINDOW_SECONDS / 2));
     }
     reportFigure({
       name: `training step: ${model.title}`,
-      figure: median(perGflop) / (baseline.torchStepsPerGflop[model.id] ?? Number.NaN),
+      figure: stepsPerGflop(rates, gflops) / (baseline.torchStepsPerGflop[model.id] ?? Number.NaN),
       unit: "× PyTorch",
       comparison: "at least",
       threshold: model.bar,
@@ -176,8 +177,18 @@ function writeBaseline(results: readonly LiveResult[], version: string): void {
 }
 
 function torchPerGflop(rounds: readonly Round[]): number {
-  const perRound = rounds.map(({ torch, gflops }) => cpuRateOf(torch.passive) / gflops);
-  return Number(median(perRound).toPrecision(4));
+  const torch = rounds.map((round) => cpuRateOf(round.torch.passive));
+  return Number(
+    stepsPerGflop(
+      torch,
+      rounds.map((round) => round.gflops),
+    ).toPrecision(4),
+  );
+}
+
+/** From the best windows of each: whatever else runs on a machine can only slow a window down. */
+function stepsPerGflop(rates: readonly number[], gflops: readonly number[]): number {
+  return Math.max(...rates) / Math.max(...gflops);
 }
 
 /** Hands the networks to PyTorch: see `torch/training_step.py`. */
