@@ -66,6 +66,9 @@ test("a server serves REST and RPC, and a restart keeps accounts and tokens", TI
     expect(await call(server, rpc, {})).toMatchObject({ status: 401, body: { code: "unauthenticated" } });
     expect(await call(server, rpc, {}, token)).toMatchObject({ status: 200 });
     expect(await call(server, "/cyxwiz.protocol.NodeDiscoveryService/ListNodes", {})).toMatchObject({ status: 200 });
+    const { paths } = (await call(server, "/api/openapi.json")).body as { paths: object };
+    expect(Object.keys(paths)).toContain("/api/quotes");
+    expect(Object.keys(paths).filter((path) => !path.startsWith("/api/"))).toEqual([]);
   }
   expect(await isRunning(folder)).toBe(false);
   await using server = await start(folder);

@@ -97,7 +97,12 @@ async function describeApi(app: RestApp, version: string): Promise<void> {
       info: { title: "CyxWiz Central Server", version },
       components: { securitySchemes: { bearer: { type: "http", scheme: "bearer" } } },
     },
-    transform: jsonSchemaTransform,
+    transform: (route) => (isRpc(route.url) ? { schema: { hide: true }, url: route.url } : jsonSchemaTransform(route)),
   });
   app.get("/api/openapi.json", { schema: { hide: true } }, async () => app.swagger());
+}
+
+/** The RPC services share the port, but their contract is `proto/`, not OpenAPI. */
+function isRpc(url: string): boolean {
+  return url.startsWith("/cyxwiz.");
 }
