@@ -90,6 +90,8 @@ export const LOGIN_ACCOUNTS_TRACKED = 10_000;
 export const USER_TOKEN_MS = 86_400_000;
 /** Life of a node's token (documents, security model). */
 export const NODE_TOKEN_MS = 300_000;
+/** Verified tokens that are remembered: every node and user of a busy network, in some 5 MB; the first noted goes first. */
+export const BELIEVED_TOKENS = 20_000;
 /** Longest authorization header that is looked at. */
 export const AUTHORIZATION_CHARS = 4_096;
 

@@ -79,3 +79,6 @@ export const CHECKPOINT_EVERY_STEPS = 200;
 
 /** Characters of a foreign message that are passed on in a report. */
 export const MESSAGE_CHARACTERS = 1_000;
+
+/** How long an offer waits for a device that is being released: a trainer stops between two runs, well under a second. */
+export const OFFER_HOLD_MS = 5_000;

@@ -2,7 +2,8 @@
  * Reads bearer credentials: a user's or node's token, or a node's API key.
  *
  * A token is believed only when it is HS256 under our secret, unexpired and complete; which other algorithm its header
- * names never matters. An API key is looked up by its SHA-256. Every refusal says what is wrong with the credential
+ * names never matters. Its signature is computed once and then believed until it expires. An API key is looked up by its
+ * SHA-256 at every call, so that one that was rotated ends at once. Every refusal says what is wrong with the credential
  * itself, never with the account behind it.
  */
 import { timingSafeEqual } from "node:crypto";
@@ -14,6 +15,7 @@ import type { Database } from "../database/open-database.ts";
 import { CENTRAL_ERRORS } from "../errors.ts";
 import { AUTHORIZATION_CHARS } from "../limits.ts";
 import { hashNodeKey } from "../machines/node-key.ts";
+import { BelievedTokens } from "./believed-tokens.ts";
 import type { Authenticator, Principal } from "./principal.ts";
 import { NODE_SCOPE, TOKEN_ISSUER } from "./token-issuer.ts";
 
@@ -36,13 +38,22 @@ const nodeClaims = z.object({
   owner: z.uuid(),
   iss: z.literal(TOKEN_ISSUER),
 });
+/** `requiredClaims` below has jose refuse a token that never expires. */
+type ExpiringClaims = JWTPayload & { readonly exp: number };
 const JWT_FORM = /^[\w-]+\.[\w-]+\.[\w-]*$/;
 
 export function createAuthenticator(options: AuthenticatorOptions): Authenticator {
+  const believed = new BelievedTokens(options.clock);
   return {
     authenticate: async (authorization) => {
       const credential = bearerOf(authorization);
-      return JWT_FORM.test(credential) ? readToken(credential, options) : readApiKey(credential, options.db);
+      if (!JWT_FORM.test(credential)) return readApiKey(credential, options.db);
+      const known = believed.find(credential);
+      if (known) return known;
+      const claims = await verifiedClaims(credential, options);
+      const principal = principalOf(claims);
+      believed.note(credential, principal, claims.exp * 1_000);
+      return principal;
     },
   };
 }
@@ -55,8 +66,7 @@ function bearerOf(authorization: string | undefined): string {
   return credential;
 }
 
-async function readToken(token: string, options: AuthenticatorOptions): Promise<Principal> {
-  const claims = await verifiedClaims(token, options);
+function principalOf(claims: JWTPayload): Principal {
   const node = nodeClaims.safeParse(claims);
   if (node.success) {
     return { kind: "node", nodeId: parseNodeId(node.data.sub), ownerId: parseUserId(node.data.owner) };
@@ -66,9 +76,9 @@ async function readToken(token: string, options: AuthenticatorOptions): Promise<
   throw refused("not one of this server's", "log in here and send the token of the answer");
 }
 
-async function verifiedClaims(token: string, options: AuthenticatorOptions): Promise<JWTPayload> {
+async function verifiedClaims(token: string, options: AuthenticatorOptions): Promise<ExpiringClaims> {
   try {
-    const verified = await jwtVerify(token, options.secret, {
+    const verified = await jwtVerify<ExpiringClaims>(token, options.secret, {
       algorithms: ["HS256"],
       requiredClaims: ["sub", "exp", "iat"],
       currentDate: new Date(options.clock.now()),

@@ -74,6 +74,7 @@ export class AssignmentService {
   async #begin(live: LiveAssignment): Promise<void> {
     await this.#transact(live, (transaction, job, assignment) => begin(transaction, job, assignment, this.#now()));
     live.isRunning = true;
+    this.#options.signals.changed(live.jobId);
   }
 
   async #transact(

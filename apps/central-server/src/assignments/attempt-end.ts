@@ -286,7 +286,9 @@ async function takenUp(transaction: MarketTransaction, assignment: AssignmentRow
 const NO_RESULT = { step: 0n, metrics: {}, seconds: 0, lowering: "", build: "", hardwareClass: "" } as const;
 
 function resultRecord(result: ReportedResult): JobResultRecord {
-  const metrics = Object.entries(result.metrics).filter(([, value]) => Number.isFinite(value));
+  const metrics = Object.entries(result.metrics)
+    .filter(([, value]) => Number.isFinite(value))
+    .map(([name, value]) => [cut(name), value] as const);
   return {
     onnx: artifactRecord(result.onnx),
     weights: artifactRecord(result.weights),
@@ -298,6 +300,10 @@ function resultRecord(result: ReportedResult): JobResultRecord {
   };
 }
 
+/** A node's text as it is kept: short, and without control characters, which PostgreSQL refuses and terminals obey. */
 function cut(text: string): string {
-  return text.slice(0, MAX_REPORT_TEXT);
+  return text.slice(0, MAX_REPORT_TEXT).replaceAll(CONTROL_CHARACTERS, "\u{fffd}");
 }
+
+// oxlint-disable-next-line no-control-regex -- these are the characters to find
+const CONTROL_CHARACTERS = /[\u0000-\u001f\u007f-\u009f]/g;

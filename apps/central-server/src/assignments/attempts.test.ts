@@ -138,6 +138,29 @@ describe("attempts that do not end well", () => {
     expect(losses).toMatchObject({ status: 200, body: { points: [] } });
   });
 
+  it("a report with characters that no database takes ends the job all the same, and the stream goes on", async () => {
+    await using market = await TestMarket.create();
+    const [user, owner] = [await market.user(), await market.user(0n)];
+    const node = await market.connect(await market.register(owner));
+    const { jobId } = await market.submit(user);
+    await market.schedule();
+    const task = await node.task();
+    await node.accept(task);
+    const failure = {
+      ...idOf(task),
+      blame: Blame.JOB,
+      code: "backend/safetensors\u0000",
+      message: "evil\u0000name",
+      step: 0n,
+    };
+    expect(await node.report("failed", failure)).toMatchObject({ accepted: true });
+    expect(await market.job(user, jobId)).toMatchObject({
+      state: "FAILED",
+      failure: { blame: "job", message: "evil\ufffdname (step 0)" },
+    });
+    expect(await node.report("failed", failure)).toMatchObject({ accepted: false, code: "central/assignment-over" });
+  });
+
   it("refuses steps that were committed or do not exist, and checkpoints that nobody uploaded", async () => {
     await using market = await TestMarket.create();
     const [user, owner] = [await market.user(), await market.user(0n)];

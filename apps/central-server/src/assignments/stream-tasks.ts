@@ -126,6 +126,15 @@ async function answer(options: StreamTasksOptions, nodeId: NodeId, report: Repor
     await take(options, nodeId, report);
     return { accepted: true, code: "", message: "" };
   } catch (error) {
+    // What the database cannot hold (an unpaired surrogate, a number out of range) it never will: ending the stream
+    // would bring the same report again and again.
+    if (isDataException(error)) {
+      return {
+        accepted: false,
+        code: "central/report-malformed",
+        message: `the report cannot be kept: ${errorMessage(error)}`,
+      };
+    }
     if (!isAppError(error) || error.rpc === "internal") {
       options.logger.error("a report could not be taken", { nodeId, report: report.case, error: errorMessage(error) });
       throw error;
@@ -133,6 +142,13 @@ async function answer(options: StreamTasksOptions, nodeId: NodeId, report: Repor
     if (error.retry === "backoff") throw error;
     return { accepted: false, code: error.code, message: error.message };
   }
+}
+
+/** PostgreSQL's error class 22. */
+function isDataException(error: unknown): boolean {
+  return (
+    error instanceof Error && "code" in error && typeof error.code === "string" && /^22[0-9A-Z]{3}$/.test(error.code)
+  );
 }
 
 async function take(options: StreamTasksOptions, nodeId: NodeId, report: Report): Promise<void> {

@@ -70,7 +70,12 @@ test("the books cannot be changed or unbalanced, whoever asks", async () => {
     database.db,
   );
   const unbalanced = sql`insert into postings (transaction_id, account, amount) values (1, 'platform', 5)`;
-  await expect(unbalanced.execute(database.db)).rejects.toThrow("does not balance");
+  await expect(unbalanced.execute(database.db)).rejects.toThrow("transaction 1 does not balance");
+  const beside = sql`insert into postings (transaction_id, account, amount)
+    values (1, 'platform', 5), (1, 'faucet', -5), (2, 'platform', 3), (3, 'faucet', -3)`;
+  await sql`insert into ledger_transactions (key, kind, command, at)
+    values ('l', 'faucet', 'c', now()), ('m', 'faucet', 'c', now())`.execute(database.db);
+  await expect(beside.execute(database.db)).rejects.toThrow(/transaction [23] does not balance/);
   await expect(sql`delete from ledger_transactions`.execute(database.db)).rejects.toThrow("append-only");
   await expect(sql`truncate postings, ledger_transactions`.execute(database.db)).rejects.toThrow("append-only");
 });

@@ -1,6 +1,6 @@
 import { randomUUID } from "node:crypto";
 import { describe, expect, it } from "vitest";
-import { parseAmount } from "@cyxwiz/primitives";
+import { parseAmount, type JobId } from "@cyxwiz/primitives";
 import { TestMarket } from "../assignments/market.fixture.ts";
 
 const TEN_MINUTES = 600_000;
@@ -232,5 +232,24 @@ describe("cancelling", () => {
     const user = await market.user();
     const answer = await market.send("POST", `/api/jobs/${randomUUID()}/cancel`, { token: user.token, body: {} });
     expect(answer.status).toBe(404);
+  });
+});
+
+describe("deleting", () => {
+  it("tells who watches the job", async () => {
+    await using market = await TestMarket.create();
+    const [user, owner] = [await market.user(), await market.user(0n)];
+    await market.connect(await market.register(owner));
+    const jobId = (await market.submit(user)).jobId as JobId;
+    await market.send("POST", `/api/jobs/${jobId}/cancel`, { token: user.token, body: {} });
+    const { jobs, signals } = market.market.work;
+    const stop = new AbortController();
+    const watch = signals.watch(jobId, stop.signal);
+    await watch.next();
+    const told = watch.next();
+    await jobs.delete(jobId, user.id);
+    // Without a signal this would never come.
+    expect((await told).done).toBe(false);
+    stop.abort();
   });
 });

@@ -3,6 +3,7 @@ import type { ErrorSpec } from "@cyxwiz/primitives";
 export const JOB_ERRORS: {
   readonly JOB_NOT_FOUND: ErrorSpec<{ jobId: string }>;
   readonly JOB_ID_TAKEN: ErrorSpec<{ jobId: string }>;
+  readonly SUBMISSION_CAPACITY_EXCEEDED: ErrorSpec<{ waiting: number }>;
   readonly JOB_ALREADY_ENDED: ErrorSpec<{ jobId: string; state: string }>;
   readonly JOB_NOT_ENDED: ErrorSpec<{ jobId: string; state: string }>;
   readonly JOB_IN_VERIFICATION: ErrorSpec<{ jobId: string }>;
@@ -23,6 +24,13 @@ export const JOB_ERRORS: {
     rpc: "already-exists",
     retry: "never",
     message: (c) => `the job id ${c.jobId} is already used for something else: draw a new one, or leave it out`,
+  },
+  SUBMISSION_CAPACITY_EXCEEDED: {
+    code: "central/submission-capacity-exceeded",
+    rpc: "resource-exhausted",
+    retry: "backoff",
+    message: (c) =>
+      `${c.waiting} submissions are already waiting and nothing was locked: send this one again in a few seconds`,
   },
   JOB_ALREADY_ENDED: {
     code: "central/job-already-ended",

@@ -1,4 +1,5 @@
 import { randomUUID } from "node:crypto";
+import type { JobId } from "@cyxwiz/primitives";
 import { describe, expect, it } from "vitest";
 import { TestMarket, type TestUser } from "../assignments/market.fixture.ts";
 
@@ -44,6 +45,18 @@ describe("JobService", () => {
     expect(status).toMatchObject({ status: { jobId, status: 3, state: "ESCROWED", totalSteps: 100n } });
     const list = await market.call("JobService.listJobs", user.token, { pageSize: 0, pageToken: "", filterStatus: 3 });
     expect(list).toMatchObject({ jobs: [{ jobId }], totalCount: 1, nextPageToken: "" });
+  });
+
+  it("gives one job for one job id, also when the same call without a quote comes five times at once", async () => {
+    await using market = await TestMarket.create();
+    const [user, owner] = [await market.user(), await market.user(0n)];
+    await market.connect(await market.register(owner));
+    const jobId = randomUUID();
+    const request = await withoutQuote(market, user, { jobId });
+    const calls = Array.from({ length: 5 }, () => market.call("JobService.submitJob", user.token, request));
+    expect(await Promise.all(calls)).toEqual(Array.from({ length: 5 }, () => ({ jobId, status: 1 })));
+    const list = await market.call("JobService.listJobs", user.token, { pageSize: 0, pageToken: "", filterStatus: 3 });
+    expect(list).toMatchObject({ totalCount: 1 });
   });
 
   it("answers 402 in-band over the ceiling and without funds, 404 for another's job, 400 for a wrong config", async () => {
@@ -94,10 +107,47 @@ describe("JobService", () => {
       status: 1,
       refundIssued: true,
     });
+    await market.settle();
+    const status = (): Promise<unknown> => market.call("JobService.getJobStatus", user.token, { jobId });
+    expect(await status()).toMatchObject({ status: { state: "CANCELLED", payment: { escrowState: "SETTLED" } } });
     expect(await market.call("JobService.deleteJob", user.token, { jobId })).toEqual({ status: 1 });
+    expect(await status()).toMatchObject({ error: { code: 404, details: "central/job-not-found" } });
     const list = await market.call("JobService.listJobs", user.token, { pageSize: 0, pageToken: "", filterStatus: 0 });
     expect(list["jobs"]).toEqual([]);
     expect((await market.send("GET", `/api/jobs/${jobId}`, { token: user.token })).status).toBe(404);
+  });
+
+  it("answers GetJobStatus with what is true at each step of a job, and only to its user", async () => {
+    await using market = await TestMarket.create();
+    const [user, other, owner] = [await market.user(), await market.user(), await market.user(0n)];
+    const node = await market.connect(await market.register(owner));
+    const { jobId } = await market.submit(user);
+    const status = async (): Promise<unknown> => {
+      const answers = [];
+      for (let times = 0; times < 2; times++) {
+        answers.push(await market.call("JobService.getJobStatus", user.token, { jobId }));
+      }
+      expect(answers[1]).toEqual(answers[0]);
+      expect(await market.call("JobService.getJobStatus", other.token, { jobId })).toEqual({
+        error: expect.objectContaining({ code: 404, details: "central/job-not-found" }),
+      });
+      return answers[0];
+    };
+    expect(await status()).toMatchObject({ status: { state: "ESCROWED", currentNodeId: "" } });
+    await market.schedule();
+    const task = await node.task();
+    expect(await status()).toMatchObject({ status: { state: "ASSIGNED", currentNodeId: expect.stringMatching(/./) } });
+    await node.progress(task, 10n, 0.25);
+    expect(await status()).toMatchObject({ status: { state: "RUNNING", step: 10n, metrics: { loss: 0.25 } } });
+    await market.market.work.flush();
+    market.market.work.progress.forget(jobId as JobId);
+    expect(await status()).toMatchObject({ status: { state: "RUNNING", step: 10n } });
+    await node.progress(task, 20n, 0.125);
+    expect(await status()).toMatchObject({ status: { state: "RUNNING", step: 20n, metrics: { loss: 0.125 } } });
+    await node.result(task);
+    expect(await status()).toMatchObject({ status: { state: "COMPLETED", step: 100n, currentNodeId: "" } });
+    await market.settle();
+    expect(await status()).toMatchObject({ status: { state: "COMPLETED", payment: { escrowState: "SETTLED" } } });
   });
 
   it("streams updates until the job is settled", async () => {

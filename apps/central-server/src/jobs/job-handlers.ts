@@ -33,7 +33,8 @@ import { findJob, historyOf, listJobs } from "./job-query.ts";
 import type { JobService } from "./job-service.ts";
 import type { JobSignals } from "./job-signals.ts";
 import { isEnded } from "./job-state.ts";
-import { toJobStatus, type WireJobStatus } from "./job-status.ts";
+import { toJobStatus } from "./job-status.ts";
+import { JobStatusCache, type JobStatusAnswer } from "./job-status-cache.ts";
 import { DEFAULT_JOBS_PAGE, DEFAULT_PRICE_LIMIT, JOB_UPDATE_INTERVAL_MS, MAX_JOBS_PAGE } from "./limits.ts";
 import type { LiveProgress } from "./live-progress.ts";
 
@@ -51,26 +52,31 @@ type JobHandlers = ServiceHandlers<typeof JobServiceDescription>;
 
 export function createJobHandlers(options: JobHandlerOptions): JobHandlers {
   const { db, jobs, progress } = options;
+  const statuses = new JobStatusCache({
+    ...options,
+    read: async (jobId, userId) => ({
+      record: await findJob(db, jobId, userId),
+      history: await historyOf(db, jobId),
+    }),
+  });
   return {
     submitJob: (request, context) =>
       refusingPayment(async () => {
         const { userId } = options.userOf(context);
-        const jobId = await submit(options, request, userId);
-        const { job } = await findJob(db, jobId, userId);
-        return { jobId: job.id, status: StatusCode.STATUS_SUCCESS };
+        return { jobId: await submit(options, request, userId), status: StatusCode.STATUS_SUCCESS };
       }),
     getJobStatus: (request, context) =>
-      statusOrError(async () => {
-        const jobId = parseJobId(request.jobId);
-        const record = await findJob(db, jobId, options.userOf(context).userId);
-        const history = await historyOf(db, jobId);
-        return { job: toJobStatus(record, { live: progress.latest(jobId), history }) };
-      }),
+      statusOrError(async () => statuses.answer(parseJobId(request.jobId), options.userOf(context).userId)),
     cancelJob: (request, context) =>
       refusingInBand(async () => {
         const { userId } = options.userOf(context);
         const jobId = parseJobId(request.jobId);
-        await jobs.cancel({ userId, jobId, reason: request.reason || undefined, keepModel: false });
+        await jobs.cancel({
+          userId,
+          jobId,
+          reason: request.reason.replaceAll(/\p{Cc}/gu, " ") || undefined,
+          keepModel: false,
+        });
         const { escrow } = await findJob(db, jobId, userId);
         return { status: StatusCode.STATUS_SUCCESS, refundIssued: (escrow?.refunded_amount ?? 0n) > 0n };
       }),
@@ -113,19 +119,28 @@ async function submit(
 ): Promise<JobId> {
   const jobId = request.config?.jobId ? parseJobId(request.config.jobId) : undefined;
   if (request.quoteId !== "") return jobs.submit({ userId, quoteId: parseQuoteId(request.quoteId), jobId });
-  if (jobId) {
-    const first = await db
-      .selectFrom("jobs")
-      .select("id")
-      .where("id", "=", jobId)
-      .where("user_id", "=", userId)
-      .executeTakeFirst();
-    if (first) return jobId;
-  }
+  if (jobId && (await isSubmitted(db, jobId, userId))) return jobId;
   const ceiling = ceilingOf(request, DEFAULT_PRICE_LIMIT);
   const quote = await quotes.create(userId, quoteRequestOf(request));
   checkCeiling(parseAmount(quote.amount), ceiling);
-  return jobs.submit({ userId, quoteId: quote.quote_id as QuoteId, jobId });
+  try {
+    return await jobs.submit({ userId, quoteId: quote.quote_id as QuoteId, jobId });
+  } catch (error) {
+    // The same call came twice at once, each quoted for itself, and the other was first: its job is the answer.
+    const isTaken = isError(error, JOB_ERRORS.JOB_ID_TAKEN) && jobId !== undefined;
+    if (isTaken && (await isSubmitted(db, jobId, userId))) return jobId;
+    throw error;
+  }
+}
+
+async function isSubmitted(db: Database, jobId: JobId, userId: UserId): Promise<boolean> {
+  const job = await db
+    .selectFrom("jobs")
+    .select("id")
+    .where("id", "=", jobId)
+    .where("user_id", "=", userId)
+    .executeTakeFirst();
+  return job !== undefined;
 }
 
 /** Progress as it comes, at most `JOB_UPDATE_INTERVAL_MS` apart; ends when the job has and its money is settled. */
@@ -164,10 +179,10 @@ async function refusingPayment<Answer>(run: () => Promise<Answer>): Promise<Answ
 
 /** GetJobStatus has no status of its own beside the job's: a refusal is only its error. */
 async function statusOrError(
-  run: () => Promise<{ readonly job: WireJobStatus }>,
-): Promise<{ readonly status: WireJobStatus } | Pick<InBandRefusal, "error">> {
+  run: () => Promise<JobStatusAnswer>,
+): Promise<JobStatusAnswer | Pick<InBandRefusal, "error">> {
   const answer = await refusingInBand(run);
-  return "job" in answer ? { status: answer.job } : { error: answer.error };
+  return "error" in answer ? { error: answer.error } : answer;
 }
 
 /** The states that a client sees as one status. */

@@ -144,7 +144,12 @@ function registerResultRoutes(app: RestApp, { db, hooks, store }: JobRouteOption
         .execute();
       // JSON has no NaN: where the loss diverged, the curve ends.
       const finite = points.filter((point) => Number.isFinite(point.loss));
-      return { points: finite.map((point) => ({ ...point, step: Number(point.step) })) };
+      const known = (value: number | null): number | null => (Number.isFinite(value) ? value : null);
+      return {
+        points: finite.map(({ step, loss, accuracy, test_accuracy }) => {
+          return { step: Number(step), loss, accuracy: known(accuracy), test_accuracy: known(test_accuracy) };
+        }),
+      };
     },
   );
   app.route({

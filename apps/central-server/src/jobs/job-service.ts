@@ -1,16 +1,8 @@
 /**
  * A user's commands on jobs: submit, cancel, delete. Each is safe to repeat; a repeated one gives the first answer.
  */
-import {
-  AppError,
-  amount,
-  type AssignmentId,
-  type JobId,
-  type NodeId,
-  type QuoteId,
-  type UserId,
-} from "@cyxwiz/primitives";
-import { jobMachine } from "@cyxwiz/market";
+import { AppError, type AssignmentId, type JobId, type NodeId, type QuoteId, type UserId } from "@cyxwiz/primitives";
+import type { Logger } from "@cyxwiz/platform";
 import { lockLiveOf } from "../assignments/assignment-state.ts";
 import type { LiveAssignments } from "../assignments/live-assignments.ts";
 import type { TaskStreams } from "../assignments/task-streams.ts";
@@ -26,26 +18,22 @@ import { toQuoteRecord, type QuoteRecord } from "../quotes/quote-record.ts";
 import { JOB_ERRORS } from "./job-errors.ts";
 import { HIDDEN_EVENT } from "./job-query.ts";
 import type { JobSignals } from "./job-signals.ts";
-import { isEnded, lockJob, moveJob, noteJobEvent, type JobRow } from "./job-state.ts";
+import { isEnded, lockJob, noteJobEvent, type JobRow } from "./job-state.ts";
 import type { LiveProgress } from "./live-progress.ts";
 import { newId } from "./new-id.ts";
 import type { SettlementService } from "./settlement-service.ts";
+import { SubmissionBatch, type Submission } from "./submission-batch.ts";
+import { insertSubmitted } from "./submitted-jobs.ts";
 
 export interface JobServiceOptions extends TransactionContext {
-  readonly escrows: Pick<EscrowService, "lock">;
+  readonly escrows: Pick<EscrowService, "lock" | "lockPlain">;
   readonly settlements: SettlementService;
   readonly signals: JobSignals;
   readonly streams: TaskStreams;
   readonly live: LiveAssignments;
   readonly progress: LiveProgress;
   readonly wakeScheduler: () => void;
-}
-
-export interface Submission {
-  readonly userId: UserId;
-  readonly quoteId: QuoteId;
-  /** Chosen by the caller to make the call repeatable. */
-  readonly jobId: JobId | undefined;
+  readonly logger: Logger;
 }
 
 export interface Cancellation {
@@ -57,25 +45,24 @@ export interface Cancellation {
 
 export class JobService {
   readonly #options: JobServiceOptions;
+  readonly #batch: SubmissionBatch;
 
   constructor(options: JobServiceOptions) {
     this.#options = options;
+    this.#batch = new SubmissionBatch(options);
   }
 
   /**
    * Locks the quote's amount and walks the job CREATED → QUEUED → ESCROWED, all in one transaction.
    *
    * @throws AppError `central/quote-not-found`, `central/quote-expired`, `central/job-id-taken`,
-   * `market/insufficient-funds`; nothing is locked then.
+   * `central/submission-capacity-exceeded`, `market/insufficient-funds`; nothing is locked then.
    */
   async submit(submission: Submission): Promise<JobId> {
-    try {
-      return await this.#submitOnce(submission);
-    } catch (error) {
-      // The same submission came twice at once: the other one won, and its answer is there now.
-      if (violatedUnique(error) === undefined) throw error;
-      return this.#submitOnce(submission);
-    }
+    const batched = await this.#batch.submit(submission);
+    if (batched === undefined) return this.#submitAlone(submission);
+    this.#submitted(batched);
+    return batched;
   }
 
   /**
@@ -120,6 +107,17 @@ export class JobService {
       if (!isEnded(job.state)) throw new AppError(JOB_ERRORS.JOB_NOT_ENDED, { jobId, state: job.state });
       await noteJobEvent(transaction, jobId, { kind: HIDDEN_EVENT, at: this.#now(), message: "deleted by its user" });
     });
+    this.#options.signals.changed(jobId);
+  }
+
+  async #submitAlone(submission: Submission): Promise<JobId> {
+    try {
+      return await this.#submitOnce(submission);
+    } catch (error) {
+      // The same submission came twice at once: the other one won, and its answer is there now.
+      if (violatedUnique(error) === undefined) throw error;
+      return this.#submitOnce(submission);
+    }
   }
 
   async #submitOnce(submission: Submission): Promise<JobId> {
@@ -133,40 +131,31 @@ export class JobService {
       }
       return { jobId: await this.#create(transaction, submission, quote), isNew: true };
     });
-    if (submitted.isNew) {
-      this.#options.wakeScheduler();
-      this.#options.signals.changed(submitted.jobId);
-    }
+    if (submitted.isNew) this.#submitted(submitted.jobId);
     return submitted.jobId;
   }
 
+  #submitted(jobId: JobId): void {
+    this.#options.wakeScheduler();
+    this.#options.signals.changed(jobId);
+  }
+
   async #create(transaction: MarketTransaction, submission: Submission, quote: QuoteRecord): Promise<JobId> {
-    const at = this.#now();
     const jobId = submission.jobId ?? (newId(this.#options.random) as JobId);
-    const created = await transaction
-      .insertInto("jobs")
-      .values({
-        id: jobId,
-        user_id: submission.userId,
-        quote_id: quote.id,
-        name: quote.name,
-        state: jobMachine.initial,
-        total_steps: BigInt(quote.totalSteps),
-        total_epochs: quote.settings.epochs,
-        cancel_keep_model: null,
-        created_at: at,
-        started_at: null,
-        ended_at: null,
-      })
-      .returningAll()
-      .executeTakeFirstOrThrow();
-    const queued = await moveJob(transaction, created, { event: "submitted", at, message: "submitted with its quote" });
+    const job = {
+      jobId,
+      userId: submission.userId,
+      quoteId: quote.id,
+      name: quote.name,
+      totalSteps: BigInt(quote.totalSteps),
+      totalEpochs: quote.settings.epochs,
+    };
+    await insertSubmitted(transaction, [job], this.#now());
     await this.#options.escrows.lock(transaction, {
       quoteId: quote.id,
       payer: submission.userId,
-      amount: amount(quote.amount),
+      amount: quote.amount,
     });
-    await moveJob(transaction, queued, { event: "escrow-locked", at, message: "the quoted amount is locked" });
     return jobId;
   }
 

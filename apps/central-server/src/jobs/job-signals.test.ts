@@ -31,4 +31,19 @@ describe("job signals", () => {
     stop.abort();
     await next;
   });
+
+  it("tell listeners of every change of any job, before they wake who watches it", async () => {
+    const signals = new JobSignals();
+    const stop = new AbortController();
+    const order: string[] = [];
+    signals.onChange((jobId) => order.push(jobId));
+    const watch = signals.watch(JOB, stop.signal);
+    await watch.next();
+    const next = watch.next().then(() => order.push("woken"));
+    signals.changed(JOB);
+    await next;
+    signals.changed(JOB);
+    stop.abort();
+    expect(order).toEqual([JOB, "woken", JOB]);
+  });
 });

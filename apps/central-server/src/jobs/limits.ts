@@ -5,6 +5,12 @@ import { amount, UNITS_PER_TOKEN, type Amount } from "@cyxwiz/primitives";
 /** A job is given to another node this often after its first; then it is FAILED by nodes (design, "Penalties"). */
 export const MAX_RETRIES = 3;
 
+/** Submissions that share a transaction: at 64 its fixed costs are a few percent of each, and it takes some 20 ms. */
+export const SUBMISSIONS_PER_BATCH = 64;
+
+/** Submissions that wait for the transaction before them: a second's worth of a small server; more are refused at once. */
+export const MAX_SUBMISSIONS_WAITING = 1_024;
+
 /** How often progress kept in memory is written: a crash loses a second of it. */
 export const PROGRESS_FLUSH_MS = 1_000;
 
@@ -13,6 +19,12 @@ export const MAX_LOSS_POINTS = 1_000;
 
 /** Shortest time between two updates of one StreamJobUpdates: ten a second is smooth. */
 export const JOB_UPDATE_INTERVAL_MS = 100;
+
+/** Jobs whose status is kept for the next who asks: as many as clients watch at once; some 20 MB. */
+export const JOB_STATUSES_KEPT = 2_000;
+
+/** Oldest status that is kept, for the rare change that nobody could be told of: one look of a person. */
+export const JOB_STATUS_AGE_MS = 5_000;
 
 /** Jobs on one page. */
 export const DEFAULT_JOBS_PAGE = 20;

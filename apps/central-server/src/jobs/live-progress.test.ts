@@ -23,6 +23,19 @@ describe("live progress", () => {
     expect(points.filter((point) => point.test_accuracy !== null)).toMatchObject([{ step: 5, test_accuracy: 0.5 }]);
   });
 
+  it("tells which jobs a flush wrote", async () => {
+    const jobId = "5b1c7a2e-57c5-4c1d-9c1f-1f6f2d1f0a02" as JobId;
+    await using market = await TestMarket.create();
+    const progress = new LiveProgress(market.context.db);
+    const written: JobId[] = [];
+    progress.onWritten((job) => written.push(job));
+    progress.note(jobId, { ...NO_PROGRESS, step: 1 }, 10);
+    expect(written).toEqual([]);
+    await progress.flush();
+    await progress.flush();
+    expect(written).toEqual([jobId]);
+  });
+
   it("what could not be written is written by the next flush", async () => {
     const jobId = "5b1c7a2e-57c5-4c1d-9c1f-1f6f2d1f0a02" as JobId;
     await using market = await TestMarket.create();

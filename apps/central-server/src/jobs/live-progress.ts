@@ -45,9 +45,15 @@ export class LiveProgress {
   /** The last bucket of each curve that has a point: `<job>` for losses, `<job> test` for test accuracies. */
   readonly #lastBucket = new Map<string, number>();
   #points: LossPoint[] = [];
+  readonly #listeners: ((jobId: JobId) => void)[] = [];
 
   constructor(db: Database) {
     this.#db = db;
+  }
+
+  /** Calls the listener for every job whose row a flush wrote, from now on. */
+  onWritten(listener: (jobId: JobId) => void): void {
+    this.#listeners.push(listener);
   }
 
   /** Notes progress of a job of `totalSteps` steps. */
@@ -103,6 +109,7 @@ export class LiveProgress {
       from unnest(${ids}::uuid[], ${values}::text[]) as live (id, progress)
       where jobs.id = live.id and jobs.state = 'RUNNING'
     `.execute(this.#db);
+    for (const { jobId } of jobs) for (const listener of this.#listeners) listener(jobId);
   }
 
   /** A step that a second attempt did again replaces the first one's point. */

@@ -24,6 +24,7 @@ import { refusingInBand } from "./in-band-refusal.ts";
 import { MACHINE_ERRORS } from "./machine-errors.ts";
 import type { NodeDirectory } from "./node-directory.ts";
 import { toWireNode } from "./node-info.ts";
+import { NodeListing } from "./node-listing.ts";
 import { keylessIdentity } from "./node-identity.ts";
 import type { NodeOwners } from "./node-owners.ts";
 import type { Presence } from "./presence.ts";
@@ -81,34 +82,11 @@ export function createDiscoveryHandlers(
   directory: NodeDirectory,
   presence: Presence,
 ): ServiceHandlers<typeof NodeDiscoveryService> {
+  const listing = new NodeListing(() => directory.list(), presence);
   return {
-    listNodes: async (request) => {
-      const all = (await directory.list()).map((found) => toWireNode(found, presence));
-      const online = all.filter((node) => node.isOnline);
-      const shown = (request.onlineOnly ? online : all).filter(
-        (node) =>
-          (request.filterRegion === "" || node.region === request.filterRegion) &&
-          (request.filterDevice === 0 || node.devices?.some((device) => device.deviceType === request.filterDevice)),
-      );
-      const from = pageStart(request.pageToken);
-      const size = request.pageSize > 0 ? Math.min(request.pageSize, MAX_PAGE) : DEFAULT_PAGE;
-      return {
-        nodes: shown.slice(from, from + size),
-        nextPageToken: from + size < shown.length ? String(from + size) : "",
-        totalCount: shown.length,
-        onlineCount: online.length,
-      };
-    },
+    listNodes: (request) => listing.page(request),
     getNodeInfo: async (request) => ({ info: toWireNode(await directory.find(parseNodeId(request.nodeId)), presence) }),
   };
-}
-
-const DEFAULT_PAGE = 50;
-const MAX_PAGE = 200;
-
-/** Page tokens are positions; one that is not ours starts over. */
-function pageStart(token: string): number {
-  return /^\d{1,6}$/.test(token) ? Number(token) : 0;
 }
 
 function registrationOf(request: RegisterNodeRequest, ownerId: UserId): MachineRegistration {

@@ -20,17 +20,18 @@ interface Seen {
 }
 
 export class Presence {
-  readonly #clock: Clock;
+  /** The clock that says who is online. */
+  readonly clock: Clock;
   readonly #seen = new Map<NodeId, Seen>();
 
   constructor(clock: Clock) {
-    this.#clock = clock;
+    this.clock = clock;
   }
 
   /** Notes a beat. True when the node was not online before it. */
   beat(nodeId: NodeId, path: BeatPath): boolean {
     const wasOnline = this.isOnline(nodeId);
-    this.#note(nodeId, this.#clock.now(), path);
+    this.#note(nodeId, this.clock.now(), path);
     return !wasOnline;
   }
 
@@ -40,7 +41,7 @@ export class Presence {
   }
 
   isOnline(nodeId: NodeId): boolean {
-    return (this.#seen.get(nodeId)?.until ?? -Infinity) > this.#clock.now();
+    return (this.#seen.get(nodeId)?.until ?? -Infinity) > this.clock.now();
   }
 
   lastSeen(nodeId: NodeId): Date | undefined {

@@ -20,9 +20,11 @@ import {
   MARKET_ERRORS,
   type EscrowEvent,
   type EscrowState,
+  type LockCommand,
   type Settlement,
   type SettleCommand,
 } from "@cyxwiz/market";
+import { sql } from "kysely";
 import { z } from "zod";
 import type { Database } from "../database/open-database.ts";
 import { inTransaction, type MarketTransaction, type TransactionContext } from "../database/transaction.ts";
@@ -34,6 +36,13 @@ export interface EscrowServiceOptions extends TransactionContext {
   readonly rail: LedgerRail;
   /** Where settlements are queued; its `settle` handler must call `confirmSettlement`. */
   readonly outbox: Pick<Outbox, "add" | "poke">;
+}
+
+/** What is locked for a quote, and from whom. */
+export interface PayableQuote {
+  readonly quoteId: QuoteId;
+  readonly payer: UserId;
+  readonly amount: Amount;
 }
 
 /** Told after the commit that settled an escrow. */
@@ -55,19 +64,13 @@ export class EscrowService {
    *
    * @throws AppError `market/insufficient-funds`; `market/transition-refused` when it was already settled.
    */
-  async lock(
-    transaction: MarketTransaction,
-    quote: { quoteId: QuoteId; payer: UserId; amount: Amount },
-  ): Promise<void> {
+  async lock(transaction: MarketTransaction, quote: PayableQuote): Promise<void> {
     const { quoteId, payer, amount } = quote;
     const known = await stateOf(transaction, quoteId);
     if (known === "LOCKED") return;
     const state = escrowMachine.move(known, "locked");
-    const idempotencyKey = `lock:${quoteId}`;
     // A free quote moves nothing, and a rail takes no empty command.
-    if (amount > 0n) {
-      await this.#options.rail.within(transaction).lock({ escrowId: quoteId, payer, amount, idempotencyKey });
-    }
+    if (amount > 0n) await this.#options.rail.within(transaction).lock(lockCommand(quote));
     const row = { quote_id: quoteId, payer_id: payer, amount, state, locked_at: this.#now(), settled_at: null };
     // Two submits of one quote at once meet here; the second finds the first's lock and its row.
     await transaction
@@ -75,6 +78,28 @@ export class EscrowService {
       .values(row)
       .onConflict((conflict) => conflict.doNothing())
       .execute();
+  }
+
+  /**
+   * Locks, of these quotes, at once those that were never locked and whose payers have the money. Returns their ids. Of
+   * any other `lock` says why not.
+   *
+   * A quote whose escrow the rail does not know (a free one's, or one that another transaction makes at this moment)
+   * fails the whole call, as a unique violation.
+   */
+  async lockPlain(transaction: MarketTransaction, quotes: readonly PayableQuote[]): Promise<ReadonlySet<QuoteId>> {
+    const priced = quotes.filter((quote) => quote.amount > 0n);
+    const paid =
+      priced.length > 0 ? await this.#options.rail.within(transaction).lockPlain(priced.map(lockCommand)) : new Set();
+    const locked = quotes.filter((quote) => quote.amount === 0n || paid.has(quote.quoteId));
+    await sql`
+      insert into escrows (quote_id, payer_id, amount, state, locked_at)
+      select quote_id, payer_id, amount, ${escrowMachine.move("NONE", "locked")}, ${this.#now()}::timestamptz from unnest(
+        ${locked.map((quote) => quote.quoteId)}::uuid[], ${locked.map((quote) => quote.payer)}::uuid[],
+        ${locked.map((quote) => quote.amount.toString())}::bigint[]
+      ) as quote (quote_id, payer_id, amount)
+    `.execute(transaction);
+    return new Set(locked.map((quote) => quote.quoteId));
   }
 
   /**
@@ -255,6 +280,10 @@ function paidOwners(shares: unknown): SettleCommand["owners"] {
     sums.set(owner, addAmounts(sums.get(owner) ?? ZERO, parseAmount(share.amount)));
   }
   return [...sums].map(([owner, amount]) => ({ owner, amount }));
+}
+
+function lockCommand({ quoteId, payer, amount }: PayableQuote): LockCommand {
+  return { escrowId: quoteId, payer, amount, idempotencyKey: `lock:${quoteId}` };
 }
 
 async function stateOf(db: Database, quoteId: QuoteId): Promise<EscrowState> {

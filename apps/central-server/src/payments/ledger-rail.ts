@@ -35,11 +35,18 @@ import {
 import { sql } from "kysely";
 import type { Database } from "../database/open-database.ts";
 import { inTransaction, type MarketTransaction, type TransactionContext } from "../database/transaction.ts";
+import { lockAccounts } from "./account-locks.ts";
+import { lockPlain } from "./lock-batch.ts";
 
 /** The rail, and the same rail inside a transaction that the caller commits. */
 export interface LedgerRail extends PaymentRail {
   readonly kind: "ledger";
   faucet(command: FaucetCommand, signal?: StopSignal): Promise<Receipt>;
+  /**
+   * Carries out, of these locks, at once the plain ones: of escrows not known yet, paid by wallets that have the money.
+   * Returns their escrows. Of any other `lock` says what its receipt is, or why it is refused.
+   */
+  lockPlain(commands: readonly LockCommand[]): Promise<ReadonlySet<EscrowId>>;
   /** Commands then happen when, and only when, the caller's transaction commits. */
   within(transaction: MarketTransaction): LedgerRail;
 }
@@ -54,6 +61,8 @@ export function createLedgerRail(context: TransactionContext): LedgerRail {
     kind: "ledger",
     faucet: async (asked, signal) => command(faucetCommand(asked), signal),
     lock: async (asked, signal) => command(lockCommand(asked), signal),
+    lockPlain: async (commands) =>
+      inTransaction(context, (transaction) => lockPlain(transaction, commands, context.clock.now())),
     settle: async (asked, signal) => command(settleCommand(asked), signal),
     balance: async (account, signal) => {
       signal?.throwIfAborted();
@@ -179,13 +188,6 @@ async function receiptOf(db: Database, command: Command): Promise<Receipt | unde
   if (row.command === command.text) return { reference: command.key, at: row.at.getTime() };
   const context = { key: command.key, first: row.command, second: command.text };
   throw new AppError(MARKET_ERRORS.IDEMPOTENCY_MISMATCH, context);
-}
-
-/** Sorted, so that two commands over the same accounts cannot wait for each other. */
-async function lockAccounts(transaction: MarketTransaction, accounts: readonly Account[]): Promise<void> {
-  await sql`
-    select pg_advisory_xact_lock(hashtextextended(account, 0)) from unnest(${accounts.toSorted()}::text[]) as account
-  `.execute(transaction);
 }
 
 async function escrowBook(db: Database, escrowId: EscrowId): Promise<EscrowBook | undefined> {

@@ -54,7 +54,7 @@ export function planJob(request: QuoteRequest): JobPlan {
       batch_size: settings.batch_size,
       epochs: settings.epochs,
       learning_rate: settings.learning_rate ?? null,
-      checkpoint_every_steps: settings.checkpoint_every_steps ?? checkpointInterval(totalSteps),
+      checkpoint_every_steps: Math.min(settings.checkpoint_every_steps ?? Infinity, checkpointInterval(totalSteps)),
     },
     totalSteps,
     needs: { trainFlops, peakMemoryBytes, datasetBytes: dataset.size_bytes, device: request.requirements.device },
@@ -72,6 +72,7 @@ function targetOf(dataset: DatasetDescriptorBody): DatasetTarget {
   return dataset.classes > 0 ? { classes: dataset.classes } : { targetShape: dataset.target_shape };
 }
 
+/** The longest allowed: only committed steps are paid, so a user who put checkpoints off could train for nothing. */
 function checkpointInterval(totalSteps: number): number {
   return Math.max(1, Math.ceil(totalSteps / DEFAULT_CHECKPOINTS));
 }

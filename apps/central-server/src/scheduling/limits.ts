@@ -3,6 +3,12 @@
 /** Jobs looked at in one pass, in the queue's order by age; the rest come in the next pass, which follows at once. */
 export const JOBS_PER_PASS = 1_000;
 
+/**
+ * Least time from a pass that left jobs waiting to the next: reading the fleet and the queue costs some milliseconds, so
+ * passes take a few percent of a core under load, and a unit that is free again waits a tenth of a second at most.
+ */
+export const WAITING_PAUSE_MS = 100;
+
 /** Jobs whose deadline for handing over a cancelled model is looked at in one sweep. */
 export const CANCELS_PER_SWEEP = 100;
 

@@ -1,14 +1,15 @@
 /**
  * The scheduler's loop: load a snapshot, plan, make the placements real, hand them out.
  *
- * It is woken by what changes its answer (a job is escrowed, a node is there, a unit is free), many wakes are one pass,
- * and it looks by itself at every polling interval. What to place where is decided by market's `plan`, which is pure.
+ * It is woken by what changes its answer (a job is escrowed, a node is there, a unit is free); `PacedPasses` says when it
+ * looks. What to place where is decided by market's `plan`, which is pure.
  */
 import { errorMessage, type AssignmentId, type JobId, type NodeId } from "@cyxwiz/primitives";
 import type { Logger } from "@cyxwiz/platform";
 import { plan } from "@cyxwiz/market";
 import type { FleetUnit } from "./fleet-query.ts";
 import { JOBS_PER_PASS } from "./limits.ts";
+import { PacedPasses, type PassOutcome } from "./paced-passes.ts";
 import { placeJob, type Placed, type PlaceOptions } from "./place-job.ts";
 import { readQueue } from "./queue-query.ts";
 
@@ -23,34 +24,25 @@ export interface SchedulerOptions extends PlaceOptions {
 
 export class SchedulerLoop {
   readonly #options: SchedulerOptions;
-  #wake = new AbortController();
+  readonly #paced: PacedPasses;
 
   constructor(options: SchedulerOptions) {
     this.#options = options;
+    this.#paced = new PacedPasses({ ...options, pass: async () => this.pass() });
   }
 
-  /** Something changed: look now. Never waits. */
+  /** Something changed: look at the queue again. Never waits. */
   readonly wake = (): void => {
-    this.#wake.abort();
+    this.#paced.wake();
   };
 
   /** Runs until the signal aborts; a pass that has begun is finished. */
   async run(signal: AbortSignal): Promise<void> {
-    const { clock, logger, pollingIntervalMs } = this.#options;
-    while (!signal.aborted) {
-      this.#wake = new AbortController();
-      try {
-        const isMore = await this.pass();
-        if (isMore) continue;
-      } catch (error) {
-        logger.error("a scheduling pass failed; the next one tries again", { error: errorMessage(error) });
-      }
-      await clock.sleep(pollingIntervalMs, AbortSignal.any([signal, this.#wake.signal])).catch(() => undefined);
-    }
+    await this.#paced.run(signal);
   }
 
-  /** One pass over the queue. True when jobs were placed and more may be waiting than one pass looks at. */
-  async pass(): Promise<boolean> {
+  /** One pass over the queue, and what it leaves there. */
+  async pass(): Promise<PassOutcome> {
     const { db, maxJobsPerNode, readFleet, onPlaced, logger } = this.#options;
     const waiting = await db
       .selectFrom("jobs")
@@ -58,7 +50,7 @@ export class SchedulerLoop {
       .where("state", "=", "ESCROWED")
       .limit(1)
       .executeTakeFirst();
-    if (!waiting) return false;
+    if (!waiting) return "idle";
     const fleet = withoutFullNodes(await readFleet(), maxJobsPerNode);
     const queue = await readQueue(db, fleet);
     const { placements } = plan(fleet, queue);
@@ -72,7 +64,8 @@ export class SchedulerLoop {
       await this.#handOut(made);
     }
     if (placed > 0) logger.info("jobs placed", { placed, waiting: queue.length - placed });
-    return placed > 0 && queue.length === JOBS_PER_PASS;
+    if (placed > 0 && queue.length === JOBS_PER_PASS) return "more";
+    return placed < queue.length ? "waiting" : "idle";
   }
 
   /** One that cannot be handed out (it was cancelled just now) keeps no other waiting. */

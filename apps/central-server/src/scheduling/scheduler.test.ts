@@ -105,4 +105,16 @@ describe("the scheduler", () => {
     expect(node.has("assignment")).toBe(false);
     expect((await market.job(user, jobId)).state).toBe("CANCELLED");
   });
+
+  it("says what a pass leaves: nothing, or jobs that fit nowhere now", async () => {
+    await using market = await TestMarket.create();
+    const [user, owner] = [await market.user(), await market.user(0n)];
+    const { scheduler } = market.market.work;
+    expect(await scheduler.pass()).toBe("idle");
+    await market.connect(await market.register(owner));
+    await market.submit(user);
+    expect(await scheduler.pass()).toBe("idle");
+    await market.submit(user);
+    expect(await scheduler.pass()).toBe("waiting");
+  });
 });

@@ -14,6 +14,7 @@ import type { Job, Quote } from "@cyxwiz/protocol/rest";
 import { MarketClient } from "../client/market-client.ts";
 import { CLI_ERRORS } from "../errors.ts";
 import { LocalMarket, NODE_PLANS } from "../market/local-market.ts";
+import { untilStopped } from "../market/until-stopped.ts";
 import { formatDuration } from "../terminal/format.ts";
 import { tint } from "../terminal/terminal.ts";
 import { paymentLines, placementLines, resultLines } from "../training/job-report.ts";
@@ -162,8 +163,5 @@ async function keepRunning(context: CommandContext, market: LocalMarket, dataDir
   terminal.say(
     `The market keeps running: REST ${market.restUrl}, gRPC ${market.grpcAddress}, data in ${dataDir}. Ctrl-C stops it.`,
   );
-  const stopped = new Promise<string>((done) => {
-    signal.addEventListener("abort", () => done("Stopping …"), { once: true });
-  });
-  terminal.say(await Promise.race([stopped, market.lost()]));
+  await untilStopped(market, terminal, signal);
 }

@@ -1,5 +1,6 @@
 import { join } from "node:path";
 import { LocalMarket, NODE_PLANS } from "../market/local-market.ts";
+import { untilStopped } from "../market/until-stopped.ts";
 import { report, type CommandContext } from "./command-context.ts";
 
 export interface UpOptions {
@@ -32,7 +33,5 @@ export async function up(context: CommandContext, options: UpOptions): Promise<v
       "Ctrl-C stops it; the next start finds everything as it was.",
     ].join("\n"),
   );
-  const { promise, resolve } = Promise.withResolvers<string>();
-  signal.addEventListener("abort", () => resolve("Stopping …"), { once: true });
-  terminal.say(await Promise.race([promise, market.lost()]));
+  await untilStopped(market, terminal, signal);
 }

@@ -11,6 +11,7 @@ import { mkdir, readFile, writeFile } from "node:fs/promises";
 import { availableParallelism } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { defined, errorMessage } from "@cyxwiz/primitives";
 import { z } from "zod";
 import { MarketClient } from "../client/market-client.ts";
 import { ChildProgram } from "./child-program.ts";
@@ -76,9 +77,14 @@ export class LocalMarket implements AsyncDisposable {
     return market;
   }
 
-  /** Waits until a program of the market ends by itself. @throws AppError `cli/program-lost`, always. */
-  async lost(): Promise<never> {
-    return await Promise.race(this.#children.map((child) => child.lost()));
+  /**
+   * Waits until the Central Server ends by itself. A node that ends is told to `onNodeLost`: the market goes on without
+   * it, and its work goes to the others. @throws AppError `cli/program-lost`, always.
+   */
+  async lost(onNodeLost: (reason: string) => void): Promise<never> {
+    const [server, ...nodes] = this.#children;
+    for (const node of nodes) node.lost().catch((error: unknown) => onNodeLost(errorMessage(error)));
+    return await defined(server, "the Central Server").lost();
   }
 
   /** Nodes first, so that they can hand back their work to a server that still runs. */

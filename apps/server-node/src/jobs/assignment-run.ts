@@ -13,8 +13,8 @@ import type { TrainingEvent, TrainingJob } from "@cyxwiz/backend";
 import type { Artifact, Assignment, NodeReport } from "../central/messages.ts";
 import type { DeviceLease } from "../devices/device-pool.ts";
 import { NODE_ERRORS } from "../errors.ts";
-import { CHECKPOINT_EVERY_STEPS, MESSAGE_CHARACTERS, WAITING_UPLOADS } from "../limits.ts";
-import { failureOf } from "./failure-blame.ts";
+import { CHECKPOINT_EVERY_STEPS, WAITING_UPLOADS } from "../limits.ts";
+import { failureOf, publicMessage } from "./failure-blame.ts";
 import type { RunContext } from "./run-context.ts";
 import { ProgressRelay } from "./progress-relay.ts";
 import type { TrainerProcess } from "./trainer.ts";
@@ -74,6 +74,11 @@ export class AssignmentRun {
     this.#stop = stop;
     this.#stopping.abort();
     void this.#trainer?.stop();
+  }
+
+  /** True once it was asked to end: its device is free in a moment. */
+  get isEnding(): boolean {
+    return this.#stopping.signal.aborted || this.#dropped.signal.aborted;
   }
 
   /** Ends the work without a report. */
@@ -194,7 +199,7 @@ export class AssignmentRun {
   }
 
   #failed({ blame, code, message, step }: Extract<TrainingEvent, { kind: "failed" }>): Body {
-    return { kind: "failed", blame, code, message: message.slice(0, MESSAGE_CHARACTERS), step };
+    return { kind: "failed", blame, code, message: publicMessage(message), step };
   }
 
   /** What a cancelled training leaves, where it was to be kept. */

@@ -20,8 +20,9 @@ const UNDECIDED: ReadonlySet<string> = new Set([
   NODE_ERRORS.CENTRAL_UNREACHABLE.code,
   NODE_ERRORS.CENTRAL_UNAVAILABLE.code,
   NODE_ERRORS.CENTRAL_ANSWER_MALFORMED.code,
-  NODE_ERRORS.STEPS_MISMATCH.code,
 ]);
+/** The dataset is not what its user described: the bytes were checked, so nobody else can have changed them. */
+const JOB_FAULTS: ReadonlySet<string> = new Set([NODE_ERRORS.STEPS_MISMATCH.code]);
 
 /** Whose fault it is that work outside the trainer failed. What is not known is this node's own. Pure. */
 export function failureOf(error: unknown): Failure {
@@ -30,7 +31,18 @@ export function failureOf(error: unknown): Failure {
   return { blame: blameOf(error.code), code: error.code, message };
 }
 
+/** What the trainer said, for strangers: without this computer's folders and without control characters. Pure. */
+export function publicMessage(message: string): string {
+  return message.replaceAll(PATHS, "$1").replaceAll(CONTROL_CHARACTERS, "\u{fffd}").slice(0, MESSAGE_CHARACTERS);
+}
+
+/** An absolute path of two or more folders; its last part stays. */
+const PATHS = /(?:[A-Za-z]:)?(?:[\\/][^\\/\s"':]+)+[\\/]([^\\/\s"':]+)/g;
+// oxlint-disable-next-line no-control-regex -- these are the characters to find
+const CONTROL_CHARACTERS = /[\u0000-\u001f\u007f-\u009f]/g;
+
 function blameOf(code: string): Blame {
+  if (JOB_FAULTS.has(code)) return "job";
   if (SERVER_FAULTS.has(code)) return "server";
   return UNDECIDED.has(code) ? "unknown" : "node";
 }

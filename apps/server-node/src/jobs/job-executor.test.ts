@@ -11,6 +11,7 @@ import { ReportOutbox } from "../central/report-outbox.ts";
 import { DevicePool } from "../devices/device-pool.ts";
 import { NODE_ERRORS } from "../errors.ts";
 import { describeFile } from "./artifact-upload.ts";
+import { publicMessage } from "./failure-blame.ts";
 import { JobExecutor } from "./job-executor.ts";
 import { ObjectCache } from "./object-cache.ts";
 
@@ -200,6 +201,47 @@ test("a cancel that does not keep the model stores none; one for unknown work is
   expect(bench.last()).not.toHaveProperty("onnx");
 });
 
+test("[NJ9] an offer for a device that is being released waits for it instead of being declined", async () => {
+  await using bench = await setup({ script: { pauseAt: 4 } });
+  const first = await sampleAssignment({ threads: 0, memoryBytes: 0 });
+  const second = { ...first, assignmentId: "66666666-6666-4666-8666-666666666666" as AssignmentId, fencingToken: 8n };
+  bench.executor.offer(first);
+  await until(() => bench.executor.running()[0]?.step === 3);
+  bench.executor.cancel(first, { reason: "user", keepModel: false });
+  bench.executor.offer(second);
+  const answers = (): NodeReport[] => bench.reports.filter(({ kind }) => kind === "accepted" || kind === "cancelled");
+  await until(() => {
+    bench.pump();
+    return answers().length === 3;
+  });
+  expect(answers().map(({ kind, assignmentId }) => [kind, assignmentId])).toEqual([
+    ["accepted", first.assignmentId],
+    ["cancelled", first.assignmentId],
+    ["accepted", second.assignmentId],
+  ]);
+});
+
+test("[NJ9] an offer for a device whose work goes on is declined at once", async () => {
+  await using bench = await setup({ script: { pauseAt: 4 } });
+  const full = { threads: 0, memoryBytes: 0 };
+  bench.executor.offer(await sampleAssignment(full));
+  bench.pump();
+  const waits = await sampleAssignment({
+    ...full,
+    assignmentId: "66666666-6666-4666-8666-666666666666" as AssignmentId,
+  });
+  bench.executor.offer(waits);
+  bench.pump();
+  expect(bench.last()).toMatchObject({ kind: "declined", code: NODE_ERRORS.UNIT_FULL.code });
+});
+
+test("a failure tells strangers neither folders nor control characters", async () => {
+  const path = "/home/owner/cyxwiz/cache/bafkreiabc is not a file\u0000\u001b[31m";
+  expect(publicMessage(path)).toBe("bafkreiabc is not a file\ufffd\ufffd[31m");
+  expect(publicMessage("C:\\Users\\owner\\x.bin: cut off")).toBe("x.bin: cut off");
+  expect(publicMessage("a loss of 1/2 and/or NaN")).toBe("a loss of 1/2 and/or NaN");
+});
+
 test("a loss that is no number is the job's fault", async () => {
   await using bench = await setup({ script: { nanAt: 4 } });
   bench.executor.offer(await sampleAssignment());
@@ -220,7 +262,7 @@ const FAILURES: readonly (readonly [string, string, Parameters<typeof setup>[0]]
     NODE_ERRORS.CENTRAL_UNREACHABLE.code,
     { dataset: new AppError(NODE_ERRORS.CENTRAL_UNREACHABLE, { where: "/", problem: "p" }) },
   ],
-  ["unknown", NODE_ERRORS.STEPS_MISMATCH.code, { script: { totalSteps: 7 } }],
+  ["job", NODE_ERRORS.STEPS_MISMATCH.code, { script: { totalSteps: 7 } }],
   ["node", NODE_ERRORS.LOWERING_UNSUPPORTED.code, { script: { lowering: "other" } }],
   ["node", NODE_ERRORS.TRAINER_SILENT.code, { script: { silentAt: 1 } }],
   ["server", NODE_ERRORS.CHECKPOINT_MISMATCH.code, { script: { hasWrongHash: true } }],

@@ -9,6 +9,7 @@ import type { NodeReport, Assignment, Lease, RunningAssignment } from "../centra
 import type { DevicePool } from "../devices/device-pool.ts";
 import { refusal, type Refusal } from "../devices/refusal.ts";
 import { NODE_ERRORS } from "../errors.ts";
+import { OFFER_HOLD_MS } from "../limits.ts";
 import { checkAssignment } from "./assignment-check.ts";
 import { AssignmentRun } from "./assignment-run.ts";
 import type { RunContext } from "./run-context.ts";
@@ -23,6 +24,9 @@ export interface ExecutorCounts {
   readonly cancelled: number;
 }
 
+/** Refusals that end with the work that takes the room. */
+const TAKEN: ReadonlySet<string> = new Set([NODE_ERRORS.UNIT_FULL.code, NODE_ERRORS.JOBS_EXCEEDED.code]);
+
 interface Held {
   readonly run: AssignmentRun;
   readonly ended: Promise<void>;
@@ -33,6 +37,8 @@ export class JobExecutor implements AsyncDisposable {
   readonly #held = new Map<string, Held>();
   readonly #killed = new AbortController();
   readonly #counts = { completed: 0, failed: 0, cancelled: 0 };
+  /** Offers that wait for a device to be released. */
+  readonly #waiting = new Set<string>();
   #isDraining = false;
 
   constructor(options: ExecutorOptions) {
@@ -41,19 +47,42 @@ export class JobExecutor implements AsyncDisposable {
 
   /** Takes the work, or declines it with a reason; the answer goes to the outbox. */
   offer(assignment: Assignment): void {
-    const { outbox, logger } = this.#options;
-    const { assignmentId, fencingToken, jobId } = assignment;
+    const { outbox } = this.#options;
+    const { assignmentId, fencingToken } = assignment;
     const held = this.#held.get(assignmentId);
     if (held) {
       if (held.run.assignment.fencingToken === fencingToken)
         outbox.push({ kind: "accepted", assignmentId, fencingToken });
       return;
     }
+    if (this.#waiting.has(assignmentId)) return;
     const refused = this.#start(assignment);
     if (!refused) return;
-    const { code, message } = refused;
-    logger.warn("declined an assignment", { assignmentId, jobId, code, reason: message });
-    outbox.push({ kind: "declined", assignmentId, fencingToken, code, message });
+    const ending = [...this.#held.values()].filter(({ run }) => run.isEnding).map(({ ended }) => ended);
+    if (TAKEN.has(refused.code) && ending.length > 0) void this.#offerAfter(ending, assignment);
+    else this.#decline(assignment, refused);
+  }
+
+  /**
+   * The server counts a device as free when it ends the work there; here it is free when the trainer has stopped. An offer
+   * that comes in between waits for that, and for no longer than a moment.
+   */
+  async #offerAfter(ending: readonly Promise<void>[], assignment: Assignment): Promise<void> {
+    const { assignmentId } = assignment;
+    this.#waiting.add(assignmentId);
+    const held = new AbortController();
+    const tooLong = this.#options.clock.sleep(OFFER_HOLD_MS, held.signal).catch(() => undefined);
+    await Promise.race([Promise.all(ending), tooLong]);
+    held.abort();
+    // Called off in the meantime.
+    if (!this.#waiting.delete(assignmentId) || this.#killed.signal.aborted) return;
+    const refused = this.#start(assignment);
+    if (refused) this.#decline(assignment, refused);
+  }
+
+  #decline({ assignmentId, fencingToken, jobId }: Assignment, { code, message }: Refusal): void {
+    this.#options.logger.warn("declined an assignment", { assignmentId, jobId, code, reason: message });
+    this.#options.outbox.push({ kind: "declined", assignmentId, fencingToken, code, message });
   }
 
   /** Stops one assignment cooperatively. One that is not held is answered as cancelled: there is nothing left to stop. */
@@ -61,6 +90,7 @@ export class JobExecutor implements AsyncDisposable {
     const { assignmentId, fencingToken } = lease;
     const held = this.#held.get(assignmentId);
     if (!held) {
+      this.#waiting.delete(assignmentId);
       this.#options.outbox.push({ kind: "cancelled", assignmentId, fencingToken, step: 0 });
       return;
     }

@@ -52,13 +52,18 @@ test("an output is renamed, and copied only where a name is taken or it is an in
   ]);
 });
 
-test("a pool is written without indices when nothing goes back through it", () => {
+test("a pool asks for indices only where its gradient needs them, and a 2×2 pool never does", () => {
   const emit = new Emitter();
-  const image: Value = { name: "x", shape: [1, 1, 4, 4], type: "float32" };
-  const pooled = maxPool(emit, image, { kernel: 2, stride: 2 });
-  expect(finish(emit, { y: pooled }).nodes[0]?.outputs).toEqual(["y"]);
-  const [gradient] = gradients(emit, pooled, pooled, [image]);
-  expect(gradient && finish(emit, { y: gradient }).nodes[0]?.outputs).toHaveLength(2);
+  const image: Value = { name: "x", shape: [1, 1, 6, 6], type: "float32" };
+  const outputsOfPools = (y: Value): number[] =>
+    finish(emit, { y })
+      .nodes.filter((node) => node.op === "MaxPool")
+      .map((node) => node.outputs.length);
+  const backward = (y: Value): Value => gradients(emit, y, y, [image])[0] ?? image;
+  const wide = maxPool(emit, image, { kernel: 3, stride: 3 });
+  expect([outputsOfPools(wide), outputsOfPools(backward(wide))]).toEqual([[1], [2]]);
+  const pairs = maxPool(emit, image, { kernel: 2, stride: 2 });
+  expect([outputsOfPools(pairs), outputsOfPools(backward(pairs))]).toEqual([[1], [1, 1, 1, 1]]);
 });
 
 test("a reshape to the same shape is no node, and its first extent is left to the runtime", () => {

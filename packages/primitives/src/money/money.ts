@@ -38,10 +38,11 @@ export function parseAmount(text: string): Amount {
 
 /** A number from an older client, in tokens; cut to base units. @throws AppError `primitives/amount-malformed`. */
 export function amountFromNumber(tokens: number): Amount {
-  if (!Number.isFinite(tokens) || tokens < 0) {
+  const units = Math.floor(tokens * 1e9);
+  if (!Number.isFinite(units) || units < 0) {
     throw new AppError(PRIMITIVES_ERRORS.AMOUNT_MALFORMED, { value: String(tokens) });
   }
-  return amount(BigInt(Math.floor(tokens * 1e9)));
+  return amount(BigInt(units));
 }
 
 /** Base units → "12.5": no exponent, no trailing zeros. */

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { timeSchema, uuidSchema } from "./shared-schemas.ts";
+import { textSchema, timeSchema, uuidSchema } from "./shared-schemas.ts";
 
 const emailSchema = z.email().max(254).describe("E-mail address");
 const passwordSchema = z.string().min(10, "a password has at least 10 characters").max(200);
@@ -11,14 +11,14 @@ export const registerRequestSchema = z.object({
     .string()
     .regex(/^[A-Za-z0-9][A-Za-z0-9_-]{2,31}$/, "3 to 32 letters, digits, _ or -, starting with a letter or digit")
     .optional(),
-  name: z.string().min(1).max(80).optional().describe("Name shown to others; the e-mail address never is"),
+  name: textSchema(80).min(1).optional().describe("Name shown to others; the e-mail address never is"),
 });
 export type RegisterRequest = z.infer<typeof registerRequestSchema>;
 
 export const loginRequestSchema = z
   .object({
-    email: z.string().min(1).max(254).optional(),
-    username: z.string().min(1).max(32).optional(),
+    email: textSchema(254).min(1).optional(),
+    username: textSchema(32).min(1).optional(),
     password: z.string().min(1).max(200),
   })
   .refine((body) => body.email !== undefined || body.username !== undefined, {

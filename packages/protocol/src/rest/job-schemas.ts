@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { amountSchema, cidSchema, timeSchema, uuidSchema } from "./shared-schemas.ts";
+import { amountSchema, cidSchema, textSchema, timeSchema, uuidSchema } from "./shared-schemas.ts";
 
 export const datasetDescriptorSchema = z.object({
   cid: cidSchema,
@@ -16,10 +16,17 @@ export const trainingSettingsSchema = z.object({
   batch_size: z.number().int().min(1).max(65_536),
   epochs: z.number().int().min(1).max(100_000),
   learning_rate: z.number().positive().max(100).optional().describe("The optimizer's own rate when absent"),
-  checkpoint_every_steps: z.number().int().min(1).max(1_000_000).optional(),
+  checkpoint_every_steps: z
+    .number()
+    .int()
+    .min(1)
+    .max(1_000_000)
+    .optional()
+    .describe("More often than the market's own interval, never less often: only committed steps are paid"),
   seed: z
     .string()
     .regex(/^\d{1,20}$/, "expected an unsigned 64-bit integer as a decimal string")
+    .refine((text) => BigInt(text) < 2n ** 64n, "expected at most 2^64 − 1")
     .optional()
     .describe("Drawn by the server when absent"),
 });
@@ -175,6 +182,6 @@ export const lossCurveSchema = z.object({
 });
 
 export const cancelJobRequestSchema = z.object({
-  reason: z.string().max(500).optional(),
+  reason: textSchema(500).optional(),
   keep_model: z.boolean().default(false).describe("Keep what was trained so far; committed steps are paid either way"),
 });

@@ -1,7 +1,7 @@
 import { z } from "zod";
-import { amountSchema, timeSchema, uuidSchema } from "./shared-schemas.ts";
+import { amountSchema, textSchema, timeSchema, uuidSchema } from "./shared-schemas.ts";
 
-const text = z.string().max(200);
+const text = textSchema(200);
 const count = z.number().int().min(0).max(1_000_000_000);
 
 const cpuSchema = z.object({
@@ -69,10 +69,10 @@ export const registerNodeRequestSchema = z.object({
     .string()
     .regex(/^[0-9a-f]{128}$/, "expected an Ed25519 signature in lower-case hex")
     .describe("Signature over `cyxwiz-register:<machine_id>:<owner user id>`: shows that the caller holds the key"),
-  name: z.string().min(1).max(80).optional(),
-  hostname: z.string().min(1).max(253),
+  name: textSchema(80).min(1).optional(),
+  hostname: textSchema(253).min(1),
   os: text,
-  ip_address: z.string().max(45),
+  ip_address: textSchema(45),
   port: z
     .number()
     .int()
@@ -80,7 +80,7 @@ export const registerNodeRequestSchema = z.object({
     .max(65_535)
     .optional()
     .describe("Port of the node's own services, if it can be dialled"),
-  region: z.string().max(64).optional(),
+  region: textSchema(64).optional(),
   fingerprint: z
     .string()
     .regex(/^[0-9a-f]{64}$/)

@@ -15,6 +15,14 @@ export const amountSchema: z.ZodType<string> = z
   .describe("CYXWIZ, as a decimal string");
 export const timeSchema: z.ZodType<string> = z.iso.datetime().describe("UTC, ISO 8601");
 
+/** Free text for people: at most `max` characters, none of them a control character. */
+export function textSchema(max: number): z.ZodString {
+  return z
+    .string()
+    .max(max)
+    .regex(/^[^\p{Cc}]*$/u, "control characters are not allowed");
+}
+
 export const ERROR_CODES = [
   "INVALID_REQUEST",
   "UNAUTHORIZED",

@@ -16,6 +16,7 @@ import type { ServerDuplexStream, ServerReadableStream, ServerUnaryCall, ServerW
 import { setTrailerStatus } from "@connectrpc/connect/protocol-grpc";
 import type { ConnectError } from "@connectrpc/connect";
 import { PROTOCOL_ERRORS } from "../errors.ts";
+import { EncodedAnswers } from "./lasting-answer.ts";
 import type { RpcContext } from "./rpc-context.ts";
 import { methodName } from "./service-handlers.ts";
 
@@ -74,9 +75,12 @@ export function decodeRequest(method: DescMethod, bytes: Buffer, allowedBytes: n
   }
 }
 
-/** Bytes of a handler's answer, which may be a plain object in the message's shape. */
+/** It holds nothing alive: what it knows of an answer goes with the answer. */
+const ENCODED = new EncodedAnswers();
+
+/** Bytes of a handler's answer, which may be a plain object in the message's shape; of a lasting answer, made once. */
 export function encodeResponse(schema: DescMessage, response: Message): Uint8Array {
-  return toBinary(schema, create(schema, response));
+  return ENCODED.bytesOf(schema, response, () => toBinary(schema, create(schema, response)));
 }
 
 /** The stream of requests, read only as fast as the handler asks. @throws AppError when it is cut or malformed. */

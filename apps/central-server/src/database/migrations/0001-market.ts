@@ -223,17 +223,21 @@ const STATEMENTS = [
     for each statement execute function refuse_change()`,
   `create trigger ledger_transactions_append_only before update or delete or truncate on ledger_transactions
     for each statement execute function refuse_change()`,
+  // Checked once for each statement, so the postings of a transaction come in one statement.
   `create function check_balanced() returns trigger language plpgsql as $$
+    declare
+      unbalanced bigint;
     begin
-      if (select coalesce(sum(amount), 0) from postings where transaction_id = new.transaction_id) <> 0 then
-        raise exception 'ledger transaction % does not balance', new.transaction_id
+      select transaction_id into unbalanced from added group by transaction_id having sum(amount) <> 0 limit 1;
+      if found then
+        raise exception 'ledger transaction % does not balance', unbalanced
           using errcode = 'integrity_constraint_violation';
       end if;
       return null;
     end
   $$`,
-  `create constraint trigger postings_balanced after insert on postings deferrable initially deferred
-    for each row execute function check_balanced()`,
+  `create trigger postings_balanced after insert on postings referencing new table as added
+    for each statement execute function check_balanced()`,
 
   `create table unit_earnings (
     job_id uuid not null references jobs,
