@@ -1,5 +1,8 @@
+import { JOB_STATES } from "@cyxwiz/market";
 import { z } from "zod";
 import { amountSchema, cidSchema, textSchema, timeSchema, uuidSchema } from "./shared-schemas.ts";
+
+export { JOB_STATES };
 
 export const datasetDescriptorSchema = z.object({
   cid: cidSchema,
@@ -80,18 +83,6 @@ export const quoteSchema = z.object({
     .describe("Compact JWS (EdDSA) of the server over quote id, amount, graph hash, data CID and expiry"),
 });
 export type Quote = z.infer<typeof quoteSchema>;
-
-export const JOB_STATES = [
-  "CREATED",
-  "QUEUED",
-  "ESCROWED",
-  "ASSIGNED",
-  "RUNNING",
-  "VERIFYING",
-  "COMPLETED",
-  "FAILED",
-  "CANCELLED",
-] as const;
 
 export const submitJobRequestSchema = z.object({
   quote_id: uuidSchema,
