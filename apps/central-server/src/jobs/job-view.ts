@@ -38,7 +38,8 @@ function presentPlacement({ job, quote, attempt }: JobRecord): Job["placement"] 
   const placement = job.placement as Omit<NonNullable<Job["placement"]>, "other_offers"> | null;
   if (placement === null) return null;
   const { best, alternatives } = quote.offer as QuotedOffer;
-  const others = [best, ...alternatives].filter((offer) => offer.unit_id !== attempt?.unit_id);
+  const shown = new Set([attempt?.unit_id, ...placement.runners_up.map((unit) => unit.unit_id)]);
+  const others = [best, ...alternatives].filter((offer) => !shown.has(offer.unit_id));
   return {
     ...placement,
     other_offers: others.map(({ node_name, unit_id, cost, seconds_expected, score }) => {

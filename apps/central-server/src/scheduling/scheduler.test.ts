@@ -58,10 +58,10 @@ describe("the scheduler", () => {
     });
   });
 
-  it("shows why a node was chosen: terms that add up to its score, and who came next", async () => {
+  it("shows why a node was chosen: terms that add up to its score, and what the others had offered", async () => {
     await using market = await TestMarket.create();
     const [user, owner] = [await market.user(), await market.user(0n)];
-    await market.connect(await market.register(owner, { name: "dear", pricePerHour: "0.09" }));
+    await market.connect(await market.register(owner, { name: "dear", pricePerHour: "9" }));
     await market.connect(await market.register(owner, { name: "cheap", pricePerHour: "0.01" }));
     const { jobId } = await market.submit(user);
     await market.schedule();
@@ -70,6 +70,19 @@ describe("the scheduler", () => {
     expect(node).toMatchObject({ name: "cheap" });
     const sum = Object.values(placement?.breakdown ?? {}).reduce((total, term) => total + term, 0);
     expect(sum).toBeCloseTo(placement?.score ?? Number.NaN, 9);
+    expect(placement?.runners_up).toEqual([]);
+    expect(placement?.other_offers).toMatchObject([{ node_name: "dear", cost: expect.any(String) }]);
+  });
+
+  it("shows a unit that came next once, with its score of that moment instead of its old offer", async () => {
+    await using market = await TestMarket.create();
+    const [user, owner] = [await market.user(), await market.user(0n)];
+    for (const name of ["one", "two"])
+      await market.connect(await market.register(owner, { name, pricePerHour: "0.05" }));
+    const { jobId } = await market.submit(user);
+    await market.schedule();
+    const { placement } = await market.job(user, jobId);
+    expect(placement).toMatchObject({ runners_up: [{ score: expect.any(Number) }], other_offers: [] });
   });
 
   it("refunds a job that found no node in time, and not a day earlier", async () => {
