@@ -61,7 +61,8 @@ export class LocalMarket implements AsyncDisposable {
 
   /** Starts the server, then all nodes at once. What was started is stopped again when a part fails. */
   static async start(options: LocalMarketOptions): Promise<LocalMarket> {
-    await mkdir(options.dataDir, { recursive: true, mode: 0o700 });
+    // Passable, not listable: started by root, the database runs as another user and must reach its own folder.
+    await mkdir(options.dataDir, { recursive: true, mode: 0o711 });
     await using started = new AsyncDisposableStack();
     options.onProgress("Starting the Central Server and its database …");
     const server = started.use(await startServer(options));
