@@ -27,8 +27,10 @@ export class FileObjectStore implements ObjectStore {
   /** Makes the folder where it is missing and removes what a crash left half-written. */
   static async open(folder: string): Promise<FileObjectStore> {
     await rm(join(folder, "incoming"), { recursive: true, force: true });
-    await mkdir(join(folder, "incoming"), { recursive: true });
-    await mkdir(join(folder, "objects"), { recursive: true });
+    // Datasets and models of strangers: nobody else on the computer may read them.
+    await mkdir(folder, { recursive: true, mode: 0o700 });
+    await mkdir(join(folder, "incoming"), { recursive: true, mode: 0o700 });
+    await mkdir(join(folder, "objects"), { recursive: true, mode: 0o700 });
     await flushFolder(folder);
     return new FileObjectStore(folder);
   }

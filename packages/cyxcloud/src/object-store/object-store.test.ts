@@ -1,4 +1,4 @@
-import { mkdtemp, readdir, rm, writeFile } from "node:fs/promises";
+import { mkdtemp, readdir, rm, stat, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, onTestFinished, test } from "vitest";
@@ -26,6 +26,14 @@ test("a file store opened again has what was put, and what a crash left half-wri
   const again = await FileObjectStore.open(folder);
   expect(await again.stat(cid)).toEqual({ cid, sizeBytes: 4 });
   expect(await readdir(join(folder, "incoming"))).toEqual([]);
+});
+
+test("nobody else on the computer may enter a file store", async () => {
+  const folder = join(await temporaryFolder(), "store");
+  await FileObjectStore.open(folder);
+  for (const path of [folder, join(folder, "objects"), join(folder, "incoming")]) {
+    expect((await stat(path)).mode & 0o077).toBe(0);
+  }
 });
 
 test("a refused put leaves no file behind", async () => {
