@@ -32,3 +32,4 @@ export {
 export type { Amount } from "./money/money.ts";
 export { permutation, philox4x32, PhiloxStream, STREAM } from "./random/philox.ts";
 export type { Block, Stream } from "./random/philox.ts";
+export { printable } from "./text/printable.ts";

@@ -4,7 +4,7 @@
  * A failure of the job ends the job. A failure of the node or the server gives the job back to the queue with its
  * checkpoints; the node that failed or lost it is not asked again. After `MAX_RETRIES` such attempts the job is FAILED.
  */
-import { AppError, defined, type NodeId, type UserId } from "@cyxwiz/primitives";
+import { printable, AppError, defined, type NodeId, type UserId } from "@cyxwiz/primitives";
 import type { AssignmentEvent, JobEvent } from "@cyxwiz/market";
 import { inTransaction, type MarketTransaction, type TransactionContext } from "../database/transaction.ts";
 import type { JobSignals } from "../jobs/job-signals.ts";
@@ -300,10 +300,7 @@ function resultRecord(result: ReportedResult): JobResultRecord {
   };
 }
 
-/** A node's text as it is kept: short, and without control characters, which PostgreSQL refuses and terminals obey. */
+/** A node's text as it is kept: short, and without what PostgreSQL refuses. */
 function cut(text: string): string {
-  return text.slice(0, MAX_REPORT_TEXT).replaceAll(CONTROL_CHARACTERS, "\u{fffd}");
+  return printable(text.slice(0, MAX_REPORT_TEXT));
 }
-
-// oxlint-disable-next-line no-control-regex -- these are the characters to find
-const CONTROL_CHARACTERS = /[\u0000-\u001f\u007f-\u009f]/g;

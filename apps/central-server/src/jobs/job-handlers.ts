@@ -8,6 +8,7 @@ import {
   parseAmount,
   parseJobId,
   parseQuoteId,
+  printable,
   type JobId,
   type QuoteId,
   type UserId,
@@ -74,7 +75,7 @@ export function createJobHandlers(options: JobHandlerOptions): JobHandlers {
         await jobs.cancel({
           userId,
           jobId,
-          reason: request.reason.replaceAll(/\p{Cc}/gu, " ") || undefined,
+          reason: printable(request.reason) || undefined,
           keepModel: false,
         });
         const { escrow } = await findJob(db, jobId, userId);

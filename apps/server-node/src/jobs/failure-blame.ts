@@ -1,4 +1,4 @@
-import { errorMessage, isAppError } from "@cyxwiz/primitives";
+import { errorMessage, isAppError, printable } from "@cyxwiz/primitives";
 import type { Blame } from "../central/messages.ts";
 import { NODE_ERRORS } from "../errors.ts";
 import { MESSAGE_CHARACTERS } from "../limits.ts";
@@ -33,13 +33,11 @@ export function failureOf(error: unknown): Failure {
 
 /** What the trainer said, for strangers: without this computer's folders and without control characters. Pure. */
 export function publicMessage(message: string): string {
-  return message.replaceAll(PATHS, "$1").replaceAll(CONTROL_CHARACTERS, "\u{fffd}").slice(0, MESSAGE_CHARACTERS);
+  return printable(message.replaceAll(PATHS, "$1")).slice(0, MESSAGE_CHARACTERS);
 }
 
 /** An absolute path of two or more folders; its last part stays. */
 const PATHS = /(?:[A-Za-z]:)?(?:[\\/][^\\/\s"':]+)+[\\/]([^\\/\s"':]+)/g;
-// oxlint-disable-next-line no-control-regex -- these are the characters to find
-const CONTROL_CHARACTERS = /[\u0000-\u001f\u007f-\u009f]/g;
 
 function blameOf(code: string): Blame {
   if (JOB_FAULTS.has(code)) return "job";
