@@ -116,7 +116,7 @@ async function irisRequest(rest: RestClient): Promise<QuoteRequest> {
       target_shape: [...targetShape],
     },
     settings: { batch_size: 8, epochs: 200 },
-    requirements: { device: "any" },
+    requirements: { device: "any", verification: "required" },
   };
 }
 

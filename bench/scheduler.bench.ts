@@ -67,6 +67,7 @@ function unitOf(node: number, deviceType: DeviceType, device: number, random: Ph
     trainFlopsPerSecond: speed,
     reputation: 5_000 + random.nextBelow(5_001),
     activeJobs: 0,
+    isNew: node % 10 === 0,
     status: "ACTIVE",
     online: random.nextBelow(20) > 0,
     lowerings: [isGpu ? "torch-cuda" : `ort-cpu-${random.nextBelow(3)}`],

@@ -208,7 +208,7 @@ async function quoteRequest(client: RestClient): Promise<QuoteRequest> {
       target_shape: [],
     },
     settings: { batch_size: 8, epochs: 20 },
-    requirements: { device: "any" },
+    requirements: { device: "any", verification: "required" },
   };
 }
 

@@ -4,7 +4,7 @@
  */
 import { spawn } from "node:child_process";
 import { existsSync } from "node:fs";
-import { mkdtemp, readFile, rm } from "node:fs/promises";
+import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { loadData, parseDataSpec } from "@cyxwiz/backend";
@@ -16,29 +16,34 @@ interface Result {
   readonly testAccuracy: number;
   readonly jobId: string;
   readonly node: string;
-  readonly verification: { readonly verdict: string };
+  readonly verification: {
+    readonly verdict: string;
+    readonly interval: { readonly from: number; readonly to: number };
+    readonly verifier: string;
+    readonly paid: string;
+  };
   readonly paid: {
     readonly quoted: string;
     readonly owner: string;
     readonly platform: string;
     readonly refunded: string;
   };
-  readonly files: { readonly onnx: string; readonly weights: string };
+  readonly files: { readonly onnx: string; readonly weights: string; readonly receipt: string };
   readonly seconds: { readonly total: number };
 }
 
 const ROOT = join(import.meta.dirname, "..", "..");
 const state = { folder: "", result: undefined as Result | undefined, progress: "" };
 
-async function runQuickstart(out: string): Promise<{ code: number | null; stdout: string; stderr: string }> {
-  const child = spawn(
-    process.execPath,
-    [join(ROOT, "apps/cli/src/main.ts"), "quickstart", "--json", "--seed", "7", "--out", out],
-    {
-      cwd: ROOT,
-      stdio: ["ignore", "pipe", "pipe"],
-    },
-  );
+const NOT_VERIFIED = { verdict: "none", interval: { from: 0, to: 0 }, verifier: "", paid: "0" };
+
+/** `cyxwiz` with a home of its own, so that no key of this computer's user helps it. */
+async function runCli(args: readonly string[]): Promise<{ code: number | null; stdout: string; stderr: string }> {
+  const child = spawn(process.execPath, [join(ROOT, "apps/cli/src/main.ts"), ...args], {
+    cwd: ROOT,
+    stdio: ["ignore", "pipe", "pipe"],
+    env: { ...process.env, CYXWIZ_HOME: join(state.folder, "home") },
+  });
   const output = { stdout: "", stderr: "" };
   child.stdout.setEncoding("utf8").on("data", (text: string) => (output.stdout += text));
   child.stderr.setEncoding("utf8").on("data", (text: string) => (output.stderr += text));
@@ -51,7 +56,7 @@ async function runQuickstart(out: string): Promise<{ code: number | null; stdout
 describe("npm run quickstart", () => {
   beforeAll(async () => {
     state.folder = await mkdtemp(join(tmpdir(), "cyxwiz-e2e-"));
-    const run = await runQuickstart(state.folder);
+    const run = await runCli(["quickstart", "--json", "--seed", "7", "--out", state.folder]);
     state.progress = run.stderr;
     expect(run.code, run.stderr).toBe(0);
     state.result = JSON.parse(run.stdout.trimEnd().split("\n").at(-1) ?? "") as Result;
@@ -77,12 +82,30 @@ describe("npm run quickstart", () => {
     expect(owner).toBeGreaterThan(0n);
   });
 
-  test("says why the node won, that the money is simulated and that the work is unverified", () => {
+  test("says why the node won and that the money is simulated", () => {
     expect(state.progress).toContain("Why this node");
     expect(state.progress).toContain("simulated");
-    expect(state.progress).toContain("unverified");
-    expect(state.result?.verification.verdict).toBe("unverified");
   });
+
+  test("has a piece of the work run again by another node, which is paid out of the platform's part", () => {
+    const { verdict, interval, verifier, paid } = state.result?.verification ?? NOT_VERIFIED;
+    expect(verdict).toBe("verified");
+    expect(interval.to).toBeGreaterThan(interval.from);
+    expect(verifier).not.toBe(state.result?.node);
+    expect(parseAmount(paid)).toBeGreaterThan(0n);
+    expect(parseAmount(paid)).toBeLessThan(parseAmount(state.result?.paid.platform ?? "0"));
+  });
+
+  test("leaves a receipt that is checked, and its steps run again, when the market is gone", async () => {
+    const receipt = state.result?.files.receipt ?? "";
+    const checked = await runCli(["receipt", "verify", receipt, "--rerun", "--json"]);
+    expect(checked.code, checked.stderr).toBe(0);
+    const forged = join(state.folder, "forged.json");
+    await writeFile(forged, (await readFile(receipt, "utf8")).replace('"verified"', '"plausible"'));
+    const refused = await runCli(["receipt", "verify", forged, "--json"]);
+    expect(refused.code).not.toBe(0);
+    expect(refused.stdout + refused.stderr).toContain("receipt/");
+  }, 60_000);
 
   test("the ONNX file gives the claimed accuracy in another tool", async () => {
     const { test: held } = await loadData(parseDataSpec("mnist"));

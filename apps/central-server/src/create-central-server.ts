@@ -3,7 +3,7 @@
  *
  * Nothing here decides anything about jobs or money; it only says who gets what.
  */
-import { randomUUID } from "node:crypto";
+import { randomInt, randomUUID } from "node:crypto";
 import { fastifyConnectPlugin } from "@connectrpc/connect-fastify";
 import { errorMessage, isAppError, type UserId } from "@cyxwiz/primitives";
 import type { Clock, Logger } from "@cyxwiz/platform";
@@ -18,6 +18,7 @@ import { AccountService } from "./accounts/account-service.ts";
 import { registerAccountRoutes } from "./accounts/account-routes.ts";
 import { createAuthenticator } from "./accounts/authenticator.ts";
 import { LoginThrottle } from "./accounts/login-throttle.ts";
+import { ensurePlatformAccount, writePlatformToken } from "./accounts/platform-account.ts";
 import { PasswordHasher } from "./accounts/password-hash.ts";
 import { authenticateCalls } from "./accounts/rpc-authentication.ts";
 import { createTokenIssuer } from "./accounts/token-issuer.ts";
@@ -31,7 +32,9 @@ import { registerOverviewRoutes } from "./overview/overview-routes.ts";
 import { EscrowService, SETTLE_KIND } from "./payments/escrow-service.ts";
 import { createLedgerRail } from "./payments/ledger-rail.ts";
 import { Outbox } from "./payments/outbox.ts";
+import { REWARD_KIND, VerifierRewards } from "./payments/verifier-rewards.ts";
 import { registerWalletRoutes } from "./payments/wallet-routes.ts";
+import { marketKey } from "./receipts/market-key.ts";
 import { createAuthenticatedHooks } from "./rest/authenticated.ts";
 import { listen } from "./rest/listen.ts";
 import { createRestApp, type RestApp } from "./rest/rest-app.ts";
@@ -153,25 +156,39 @@ async function openContext(
   const { jwtSecret, signingKey } = await openSecrets(config);
   const { db } = database;
   const rail = createLedgerRail({ db, clock, random });
-  const handlers = { [SETTLE_KIND]: async (payload: unknown): Promise<void> => escrows.confirmSettlement(payload) };
+  const handlers = {
+    [SETTLE_KIND]: async (payload: unknown): Promise<void> => escrows.confirmSettlement(payload),
+    [REWARD_KIND]: async (payload: unknown): Promise<void> => rewards.confirm(payload),
+  };
   const outbox = new Outbox({ db, clock, logger, random, handlers });
+  const rewards = new VerifierRewards({ clock, rail, outbox });
   const escrows = new EscrowService({ db, clock, random, rail, outbox });
   const authenticator = createAuthenticator({ db, secret: jwtSecret, clock });
+  const tokens = createTokenIssuer(jwtSecret, clock);
+  await ensurePlatformAccount(db, clock);
+  await writePlatformToken(config.server.dataFolder, tokens);
   const context: ServerContext = {
     config,
     db,
     clock,
     logger,
     random,
+    secureRandom,
     authenticator,
-    tokens: createTokenIssuer(jwtSecret, clock),
+    tokens,
     hooks: createAuthenticatedHooks(authenticator),
     rail,
     escrows,
-    signingKey,
+    rewards,
+    key: marketKey(signingKey),
     dataFolder: config.server.dataFolder,
   };
   return { context, outbox };
+}
+
+/** 48 random bits as a number in [0, 1). */
+function secureRandom(): number {
+  return randomInt(2 ** 48 - 1) / 2 ** 48;
 }
 
 function registerRoutes(app: RestApp, context: ServerContext, features: MarketFeatures): void {

@@ -3,7 +3,6 @@
  *
  * Nothing here decides anything; it says who gets what, and starts and stops the background work.
  */
-import { createHash, createPublicKey } from "node:crypto";
 import { join } from "node:path";
 import type { AssignmentId, JobId, NodeId } from "@cyxwiz/primitives";
 import { FileObjectStore, type ObjectStore } from "@cyxwiz/cyxcloud";
@@ -22,7 +21,9 @@ import { LiveAssignments } from "./assignments/live-assignments.ts";
 import { createJobStatusHandlers, createNodeReportHandlers } from "./assignments/report-handlers.ts";
 import { createStreamTasks } from "./assignments/stream-tasks.ts";
 import { TaskStreams } from "./assignments/task-streams.ts";
+import { ChallengeService } from "./challenges/challenge-service.ts";
 import { createJobHandlers } from "./jobs/job-handlers.ts";
+import { JobChanges } from "./jobs/job-changes.ts";
 import { JobReader } from "./jobs/job-reader.ts";
 import { registerJobRoutes } from "./jobs/job-routes.ts";
 import { JobService } from "./jobs/job-service.ts";
@@ -43,6 +44,10 @@ import { ObjectService } from "./objects/object-service.ts";
 import { OpeningObjectStore } from "./objects/opening-store.ts";
 import { registerQuoteRoutes } from "./quotes/quote-routes.ts";
 import { QuoteService } from "./quotes/quote-service.ts";
+import { registerReceiptRoutes } from "./receipts/receipt-routes.ts";
+import { ReceiptService } from "./receipts/receipt-service.ts";
+import { registerReputationRoutes } from "./reputation/reputation-routes.ts";
+import { ReputationService } from "./reputation/reputation-service.ts";
 import type { RestApp } from "./rest/rest-app.ts";
 import { DeadlineSweeper } from "./scheduling/deadline-sweeper.ts";
 import { readFleet, type FleetUnit } from "./scheduling/fleet-query.ts";
@@ -50,6 +55,12 @@ import { LeaseSweeper } from "./scheduling/lease-sweeper.ts";
 import { periodically } from "./scheduling/periodic.ts";
 import { SchedulerLoop } from "./scheduling/scheduler-loop.ts";
 import type { MarketFeatures, ServerContext } from "./server-context.ts";
+import { CanaryLoop } from "./verification/canary-loop.ts";
+import { Refusals } from "./verification/refusals.ts";
+import { RerunRecords } from "./verification/rerun-records.ts";
+import { RerunService } from "./verification/rerun-service.ts";
+import { VerificationService } from "./verification/verification-service.ts";
+import { VerifierPlacement } from "./verification/verifier-placement.ts";
 
 /** Everything that the market is made of. Nothing of it runs by itself yet. */
 export interface Market {
@@ -57,6 +68,8 @@ export interface Market {
   readonly work: Work;
   readonly objects: ObjectService;
   readonly quotes: QuoteService;
+  readonly canaries: CanaryLoop;
+  readonly challenges: ChallengeService;
   readonly services: readonly ServiceImplementation[];
   routes(app: RestApp): void;
 }
@@ -64,24 +77,39 @@ export interface Market {
 /** The market on an object store, without background work. */
 export function wireMarket(context: ServerContext, store: ObjectStore): Market {
   const { db } = context;
-  const machines = wireMachines(context, () => work.scheduler.wake());
+  const machines = wireMachines(context, {
+    onAvailable: () => work.scheduler.wake(),
+    onRegistered: (nodeId) => challenges.registered(nodeId),
+  });
   const fleet = (): Promise<readonly FleetUnit[]> =>
     readFleet({ db, presence: machines.presence, isReachable: (nodeId) => work.streams.has(nodeId) });
   const work = wireWork(context, fleet);
+  const challenges = new ChallengeService({
+    ...context,
+    readFleet: fleet,
+    send: (nodeId, message) => work.streams.send(nodeId, message),
+    isReachable: (nodeId) => work.streams.has(nodeId),
+    sign: context.key.sign,
+  });
   const objects = new ObjectService({ ...context, store });
-  const quotes = new QuoteService({ ...context, signer: quoteSigner(context), readFleet: fleet });
-  const reader = new JobReader({ db, progress: work.progress, readFleet: fleet });
+  const training = async (): Promise<readonly FleetUnit[]> => (await fleet()).filter((unit) => !unit.isPlatform);
+  const quotes = new QuoteService({ ...context, signer: context.key, readFleet: training });
+  const reader = new JobReader({ db, progress: work.progress, readFleet: training });
   return {
     machines,
     work,
     objects,
     quotes,
-    services: wireServices(context, machines, { ...work, quotes }),
+    challenges,
+    canaries: new CanaryLoop({ ...context, ...context.config.verification, quotes, jobs: work.jobs, readFleet: fleet }),
+    services: wireServices(context, machines, { ...work, quotes, challenges }),
     routes: (app) => {
       registerMachineRoutes(app, { ...context, ...machines });
       registerObjectRoutes(app, { ...context, store, objects });
       registerQuoteRoutes(app, { ...context, quotes });
-      registerJobRoutes(app, { ...context, store, jobs: work.jobs, reader });
+      registerJobRoutes(app, { ...context, ...work, store, reader });
+      registerReceiptRoutes(app, { ...context, ...work });
+      registerReputationRoutes(app, context);
     },
   };
 }
@@ -129,7 +157,10 @@ interface Machines {
   readonly devices: UserDevicesQuery;
 }
 
-function wireMachines(context: ServerContext, onAvailable: () => void): Machines {
+function wireMachines(
+  context: ServerContext,
+  { onAvailable, onRegistered }: { readonly onAvailable: () => void; readonly onRegistered: (nodeId: NodeId) => void },
+): Machines {
   const { db, clock } = context;
   const presence = new Presence(clock);
   const heartbeats = new HeartbeatService({ ...context, presence, onAvailable });
@@ -140,7 +171,10 @@ function wireMachines(context: ServerContext, onAvailable: () => void): Machines
     registration: new RegistrationService({
       ...context,
       presence,
-      onRegistered: (nodeId) => heartbeats.registered(nodeId),
+      onRegistered: (nodeId) => {
+        heartbeats.registered(nodeId);
+        onRegistered(nodeId);
+      },
     }),
     directory: new NodeDirectory(db, presence),
     devices: new UserDevicesQuery({ db, clock, presence, heartbeats }),
@@ -155,6 +189,9 @@ interface Work {
   readonly jobs: JobService;
   readonly assignments: AssignmentService;
   readonly attempts: AttemptEnd;
+  readonly reruns: RerunService;
+  readonly changes: JobChanges;
+  readonly receipts: ReceiptService;
   readonly scheduler: SchedulerLoop;
   readonly leases: LeaseSweeper;
   readonly deadlines: DeadlineSweeper;
@@ -162,12 +199,13 @@ interface Work {
 }
 
 function wireWork(context: ServerContext, fleet: () => Promise<readonly FleetUnit[]>): Work {
-  const { config, db, clock, logger, escrows } = context;
+  const { config, db, clock, logger } = context;
   const signals = new JobSignals();
   const streams = new TaskStreams();
   const progress = new LiveProgress(db);
   const live = new LiveAssignments(db, clock);
-  const settlements = new SettlementService({ clock, escrows, cancelRefund: config.payments.cancelRefund });
+  const receipts = new ReceiptService(context);
+  const { reputation, verifications } = wireVerification(context, receipts);
   const scheduler = new SchedulerLoop({
     ...context,
     maxJobsPerNode: config.scheduler.maxJobsPerNode,
@@ -175,9 +213,20 @@ function wireWork(context: ServerContext, fleet: () => Promise<readonly FleetUni
     readFleet: fleet,
     handOut: (assignmentId: AssignmentId, nodeId: NodeId) => handOut({ db, streams, logger }, assignmentId, nodeId),
     onPlaced: (jobId: JobId) => signals.changed(jobId),
+    verifiers: new VerifierPlacement({
+      ...context,
+      verifications,
+      signals,
+      maxJobsPerNode: config.scheduler.maxJobsPerNode,
+      waitMs: config.verification.waitMs,
+    }),
   });
-  const shared = { ...context, live, progress, signals, settlements, streams, wakeScheduler: scheduler.wake };
+  const wakeScheduler = scheduler.wake;
+  const reruns = new RerunService({ ...context, live, signals, verifications, wakeScheduler });
+  const endings = { endings: verifications, reruns, reputation };
+  const shared = { ...context, ...endings, live, progress, signals, streams, wakeScheduler };
   const attempts = new AttemptEnd(shared);
+  const { timeoutSeconds } = config.scheduler;
   return {
     signals,
     streams,
@@ -186,8 +235,11 @@ function wireWork(context: ServerContext, fleet: () => Promise<readonly FleetUni
     jobs: new JobService(shared),
     assignments: new AssignmentService(shared),
     attempts,
+    reruns,
+    changes: new JobChanges({ ...shared, signer: context.key }),
+    receipts,
     scheduler,
-    leases: new LeaseSweeper({ db, clock, logger, live, attempts }),
+    leases: new LeaseSweeper({ db, clock, logger, live, attempts, timeoutSeconds }),
     deadlines: new DeadlineSweeper(shared),
     flush: async () => {
       await live.flush();
@@ -196,10 +248,24 @@ function wireWork(context: ServerContext, fleet: () => Promise<readonly FleetUni
   };
 }
 
+function wireVerification(
+  context: ServerContext,
+  receipts: ReceiptService,
+): { readonly reputation: ReputationService; readonly verifications: VerificationService } {
+  const { clock, config } = context;
+  const { cancelRefund } = config.payments;
+  const settlements = new SettlementService({ ...context, receipts, cancelRefund });
+  const reputation = new ReputationService(clock);
+  const refusals = new Refusals({ clock, settlements, reputation });
+  const records = new RerunRecords(reputation);
+  const shared = { ...context, settlements, refusals, records, cancelRefund };
+  return { reputation, verifications: new VerificationService({ ...shared, ...config.verification }) };
+}
+
 function wireServices(
   context: ServerContext,
   machines: Machines,
-  work: Work & { readonly quotes: QuoteService },
+  work: Work & { readonly quotes: QuoteService; readonly challenges: ChallengeService },
 ): readonly ServiceImplementation[] {
   const shared = { ...context, ...machines, ...work, principalOf: callerOf, wakeScheduler: work.scheduler.wake };
   const jobsToCancel = async (nodeId: NodeId, claimed: readonly string[]): Promise<readonly string[]> => {
@@ -223,13 +289,19 @@ function wireServices(
   ];
 }
 
-async function runWork(context: ServerContext, { machines, work }: Market, signal: AbortSignal): Promise<void> {
+async function runWork(
+  context: ServerContext,
+  { machines, work, canaries, challenges }: Market,
+  signal: AbortSignal,
+): Promise<void> {
   const { clock, logger } = context;
   await Promise.all([
     machines.heartbeats.run(signal),
     work.scheduler.run(signal),
     work.leases.run(signal),
     work.deadlines.run(signal),
+    canaries.run(signal),
+    challenges.run(signal),
     periodically({ name: "progress-flush", everyMs: PROGRESS_FLUSH_MS, clock, logger, signal }, work.flush),
   ]);
 }
@@ -242,10 +314,4 @@ async function tellWatchers({ db, logger }: ServerContext, signals: JobSignals, 
   } catch (error) {
     logger.warn("watchers of a settled job were not told", { quoteId, error: String(error) });
   }
-}
-
-/** The key's id is the SHA-256 of its public half, so that a verifier knows which key signed. */
-function quoteSigner({ signingKey }: ServerContext): { privateKey: typeof signingKey; keyId: string } {
-  const publicKey = createPublicKey(signingKey).export({ type: "spki", format: "der" });
-  return { privateKey: signingKey, keyId: createHash("sha256").update(publicKey).digest("hex").slice(0, 16) };
 }

@@ -1,5 +1,4 @@
 /** What the composition root hands to the features: everything made once per server, as arguments. */
-import type { KeyObject } from "node:crypto";
 import type { Clock, Logger } from "@cyxwiz/platform";
 import type { ServiceImplementation } from "@cyxwiz/protocol/server";
 import type { Authenticator, TokenIssuer } from "./accounts/principal.ts";
@@ -7,6 +6,8 @@ import type { CentralServerConfig } from "./config/config.ts";
 import type { Database } from "./database/open-database.ts";
 import type { EscrowService } from "./payments/escrow-service.ts";
 import type { LedgerRail } from "./payments/ledger-rail.ts";
+import type { VerifierRewards } from "./payments/verifier-rewards.ts";
+import type { MarketKey } from "./receipts/market-key.ts";
 import type { AuthenticatedHooks } from "./rest/authenticated.ts";
 import type { RestApp } from "./rest/rest-app.ts";
 
@@ -17,13 +18,16 @@ export interface ServerContext {
   readonly logger: Logger;
   /** Uniform in [0, 1). Not for secrets. */
   readonly random: () => number;
+  /** Uniform in [0, 1), from a secure source: what nobody may foresee is drawn from it. */
+  readonly secureRandom: () => number;
   readonly authenticator: Authenticator;
   readonly tokens: TokenIssuer;
   readonly hooks: AuthenticatedHooks;
   readonly rail: LedgerRail;
   readonly escrows: EscrowService;
-  /** Ed25519 private key that signs quotes; stays the same over restarts. */
-  readonly signingKey: KeyObject;
+  readonly rewards: VerifierRewards;
+  /** Signs quotes, changes and receipts; stays the same over restarts. */
+  readonly key: MarketKey;
   /** Where the server keeps files: objects, keys. */
   readonly dataFolder: string;
 }

@@ -21,8 +21,9 @@ test("the command line has the commands that its README lists", () => {
   expect(commandPaths().toSorted()).toEqual(
     [
       ["quickstart", "up", "login", "logout", "whoami", "nodes", "quote", "train"],
-      ["node", "node start"],
-      ["jobs", "jobs list", "jobs show", "jobs watch", "jobs cancel"],
+      ["node", "node start", "node reputation"],
+      ["jobs", "jobs list", "jobs show", "jobs watch", "jobs cancel", "jobs change"],
+      ["receipt", "receipt get", "receipt verify", "receipt trust"],
       ["models", "models download"],
       ["wallet", "wallet balance", "wallet history", "wallet faucet"],
     ]
@@ -60,6 +61,10 @@ test.each([
   ["train graph.cyxwiz --data mnist --device tpu", "Allowed choices are any, cpu, gpu"],
   ["models download 1 --format pickle", "Allowed choices are onnx, safetensors"],
   ["login --email ada@example.org --url localhost:8080", "expected an address like http://127.0.0.1:8080"],
+  ["jobs change 1", "say what to change: --learning-rate, --batch-size or --stop"],
+  ["jobs change 1 --learning-rate -1", "expected a number above 0"],
+  ["receipt verify r.json --rerun some", "Allowed choices are interval, all"],
+  ["receipt trust localhost:8080", "expected an address like http://127.0.0.1:8080"],
   ["wallet faucet", "missing required argument 'amount'"],
 ])("cyxwiz %s is wrong usage: exit 2, and %j", async (line, message) => {
   await using cli = await createTestCli();

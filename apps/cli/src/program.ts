@@ -2,12 +2,13 @@
 import { JOB_STATES } from "@cyxwiz/protocol/rest";
 import { Command, InvalidArgumentError, Option, type OutputConfiguration } from "commander";
 import type { CommandContext } from "./commands/command-context.ts";
-import { cancel, listJobs, showJob, watch } from "./commands/jobs.ts";
+import { cancel, change, listJobs, showJob, watch } from "./commands/jobs.ts";
 import { login, logout, whoami } from "./commands/login.ts";
 import { download } from "./commands/models.ts";
 import { isHttpUrl } from "./client/market-url.ts";
-import { listNodes, startNode } from "./commands/node.ts";
+import { listNodes, nodeReputation, startNode } from "./commands/node.ts";
 import { quickstart } from "./commands/quickstart.ts";
+import { getReceipt, trustMarket, verifyReceiptFile } from "./commands/receipt.ts";
 import { quote, train } from "./commands/train.ts";
 import { up } from "./commands/up.ts";
 import { balance, faucet, history } from "./commands/wallet.ts";
@@ -38,6 +39,7 @@ export function buildProgram(invocation: Invocation): Command {
   addMarketCommands(program, context, invocation);
   addTrainingCommands(program, context);
   addJobCommands(program, context);
+  addReceiptCommands(program, context);
   addWalletCommands(program, context);
   for (const command of everyCommand(program)) command.exitOverride().option("--json", "answer as JSON");
   return program;
@@ -55,7 +57,12 @@ function addMarketCommands(program: Command, context: ContextOf, invocation: Inv
   example(program.command("up"), "cyxwiz up --data-dir ~/market")
     .description("run a whole market on this computer until Ctrl-C")
     .option("--data-dir <folder>", "where accounts, jobs, money and models are kept")
-    .option("--nodes <count>", "Server Nodes to start, 0 to 3", wholeNumber(0, 3), 3)
+    .option(
+      "--nodes <count>",
+      "owners' Server Nodes to start, 0 to 3, beside the platform's verifier",
+      wholeNumber(0, 3),
+      3,
+    )
     .action(async (options, command: Command) => await up(context(command), options));
   example(program.command("login"), "cyxwiz login --register --email you@example.org")
     .description("sign in, or up, and remember the session")
@@ -78,6 +85,9 @@ function addMarketCommands(program: Command, context: ContextOf, invocation: Inv
     .description("run a Server Node in the foreground for the signed-in account")
     .option("--config <file>", "its configuration file")
     .action(async (options, command: Command) => invocation.setExitCode(await startNode(context(command), options)));
+  example(node.command("reputation <node>"), "cyxwiz node reputation 0b6b1c9e-…")
+    .description("why a node's reputation is what it is: every change with its evidence")
+    .action(async (id: string, _options, command: Command) => await nodeReputation(context(command), id));
 }
 
 function addTrainingCommands(program: Command, context: ContextOf): void {
@@ -129,6 +139,16 @@ function addJobCommands(program: Command, context: ContextOf): void {
     .description("stop a job; committed steps are paid, the rest comes back")
     .option("--keep-model", "keep what was trained so far")
     .action(async (job: string, options, command: Command) => await cancel(context(command), job, options));
+  example(jobs.command("change <job>"), "cyxwiz jobs change 4a1c… --learning-rate 0.001")
+    .description("change a job while it runs; its receipt names the change with its step")
+    .option("--learning-rate <rate>", "from the next step on", positiveNumber)
+    .option(
+      "--batch-size <n>",
+      "a divisor of the job's batch: a step then makes several updates",
+      wholeNumber(1, 65_536),
+    )
+    .option("--stop", "end now with the model as it is; committed steps are paid")
+    .action(async (job: string, options, command: Command) => await change(context(command), job, options));
   const models = example(program.command("models"), "cyxwiz models download 4a1c… --out models").description(
     "trained models",
   );
@@ -137,6 +157,33 @@ function addJobCommands(program: Command, context: ContextOf): void {
     .addOption(new Option("--format <format>", "only this file").choices(["onnx", "safetensors"]))
     .option("--out <folder>", "where to put it", ".")
     .action(async (job: string, options, command: Command) => await download(context(command), job, options));
+}
+
+function addReceiptCommands(program: Command, context: ContextOf): void {
+  const receipt = example(program.command("receipt"), "cyxwiz receipt verify results/receipt.json").description(
+    "signed receipts: what was computed, by whom, how it was checked, who was paid",
+  );
+  example(receipt.command("get <job>"), "cyxwiz receipt get 4a1c… --out receipt.json")
+    .description("save a job's receipt and remember the market's key")
+    .option("--out <file>", "where it goes", "receipt.json")
+    .action(async (job: string, options, command: Command) => await getReceipt(context(command), job, options));
+  example(receipt.command("verify <file>"), "cyxwiz receipt verify results/receipt.json --rerun")
+    .description("check a receipt offline, with the keys that you trust")
+    .option("--key <file-or-url>", "a market's key beside those that are remembered; can be repeated", collected, [])
+    .addOption(
+      new Option("--rerun [steps]", "run the drawn steps (interval), or all of them, again on this machine")
+        .choices(["interval", "all"])
+        .preset("interval"),
+    )
+    .option("--files <folder>", "where graph, dataset and checkpoint are, by any name; else the receipt's folder")
+    .action(
+      async (file: string, options, command: Command) => await verifyReceiptFile(context(command), file, options),
+    );
+  example(receipt.command("trust"), "cyxwiz receipt trust http://127.0.0.1:8080")
+    .description("fetch and remember a market's keys, and show their fingerprints")
+    .argument("<url>", "address of the market's REST API", marketUrl)
+    .option("--replace", "although you know a market of this name by other keys, which are forgotten")
+    .action(async (url: string, options, command: Command) => await trustMarket(context(command), url, options));
 }
 
 function addWalletCommands(program: Command, context: ContextOf): void {
@@ -155,6 +202,10 @@ function addWalletCommands(program: Command, context: ContextOf): void {
 
 function example(command: Command, line: string): Command {
   return command.addHelpText("after", `\nExample:\n  ${line}`);
+}
+
+function collected(value: string, before: readonly string[]): string[] {
+  return [...before, value];
 }
 
 function everyCommand(command: Command): Command[] {

@@ -3,7 +3,7 @@ import type { AddressInfo } from "node:net";
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { expect, test } from "vitest";
-import { refusal, sampleJob, settledJob, startTestMarket, JOB_ID } from "./client/market.fixture.ts";
+import { refusal, sampleJob, settledJob, startTestMarket, JOB_ID, NODE_ID } from "./client/market.fixture.ts";
 import { CLI_ERRORS } from "./errors.ts";
 import { createTestCli } from "./cli.fixture.ts";
 
@@ -195,6 +195,8 @@ test("nodes are listed for everybody, a line for each shared device", async () =
     vram_mb: null,
     price_per_hour: "0.06",
     train_gflops: 25.04,
+    hardware_class: "x64-avx512",
+    calibration: { challenged_at: null, curve: [] },
   };
   const node = {
     node_id: JOB_ID,
@@ -209,6 +211,78 @@ test("nodes are listed for everybody, a line for each shared device", async () =
   await using cli = await createTestCli();
   const { out } = await cli.cyxwiz(["nodes"], { env: { CYXWIZ_URL: market.url } });
   expect(out.split("\n")[1]).toBe("node-alpha  online  AMD EPYC  2 cores     0.06     25.0          75     3");
+});
+
+test("a node's reputation is told to everybody: every change with its evidence, and what shadow mode would have taken", async () => {
+  const at = "2026-01-01T10:00:00Z";
+  const answer = {
+    node_id: NODE_ID,
+    reputation: 61.5,
+    changes: [
+      { at, cause: "job-verified", before: 60, after: 61.5, evidence: { job_id: JOB_ID, payers: 3 } },
+      { at, cause: "late", before: 61, after: 60, evidence: {} },
+    ],
+    penalties: [{ at, cause: "disagreed", percent: 10, is_ban: true, is_applied: false, evidence: { job_id: JOB_ID } }],
+  };
+  await using market = await startTestMarket({ [`GET /api/nodes/${NODE_ID}/reputation`]: { json: answer } });
+  await using cli = await createTestCli();
+  const ran = await cli.cyxwiz(["node", "reputation", NODE_ID], { env: { CYXWIZ_URL: market.url } });
+  expect(ran.out.split("\n")).toEqual([
+    `Node ${NODE_ID} has reputation 61.50 of 100.`,
+    "",
+    "Changes, newest first",
+    "  2026-01-01 10:00:00    +1.50  to 61.50  job-verified",
+    `      job_id: ${JOB_ID}`,
+    "      payers: 3",
+    "  2026-01-01 10:00:00    −1.00  to 60.00  late",
+    "",
+    "Penalties",
+    "  2026-01-01 10:00:00  10 % of the stake and a ban (recorded, not taken)  disagreed",
+    `      job_id: ${JOB_ID}`,
+    "",
+  ]);
+});
+
+test("a running job is changed, and what was asked for is shown until a node applies it", async () => {
+  const change = {
+    change_id: JOB_ID,
+    learning_rate: 0.001,
+    batch_size: 32,
+    stop: false,
+    requested_at: "2026-01-01T10:00:00Z",
+    applied_step: null,
+  };
+  const stop = { ...change, learning_rate: null, batch_size: null, stop: true, applied_step: 700 };
+  await using market = await startTestMarket({
+    [`POST /api/jobs/${JOB_ID}/changes`]: { json: sampleJob({ changes: [change, stop] }) },
+  });
+  await using cli = await createTestCli({ signedInTo: market.url });
+  const args = ["jobs", "change", JOB_ID, "--learning-rate", "0.001", "--batch-size", "32"];
+  const { code, out } = await cli.cyxwiz(args);
+  expect(code).toBe(0);
+  expect(JSON.parse(market.requests[0]?.body ?? "")).toEqual({ learning_rate: 0.001, batch_size: 32 });
+  expect(out).toContain("  learning rate 0.001, batches of 32: not applied yet\n  stop: after step 700\n");
+  await cli.cyxwiz(["jobs", "change", JOB_ID, "--stop"]);
+  expect(JSON.parse(market.requests[1]?.body ?? "")).toEqual({ stop: true });
+});
+
+test("a job shows how it was checked, what was changed, and how to get its receipt", async () => {
+  const change = {
+    change_id: JOB_ID,
+    learning_rate: 0.001,
+    batch_size: null,
+    stop: false,
+    requested_at: "2026-01-01T10:00:00Z",
+    applied_step: 300,
+  };
+  const job = settledJob({ has_receipt: true, changes: [change] });
+  await using market = await startTestMarket({ [`GET /api/jobs/${JOB_ID}`]: { json: job } });
+  await using cli = await createTestCli({ signedInTo: market.url });
+  const { out } = await cli.cyxwiz(["jobs", "show", JOB_ID]);
+  expect(out).toContain("verified: steps 601–620 were run again by platform-verifier, bit-equal");
+  expect(out).toContain("Changes while it ran\n  learning rate 0.001: after step 300\n");
+  expect(out).toContain("      of it for checking 0.004, to platform-verifier\n");
+  expect(out).toContain(`Receipt: cyxwiz receipt get ${JOB_ID}\n`);
 });
 
 test("node start runs a Server Node and ends with its exit code", async () => {

@@ -8,6 +8,7 @@ import { CommanderError } from "commander";
 import type { CommandContext } from "./commands/command-context.ts";
 import { CLI_ERRORS } from "./errors.ts";
 import { buildProgram } from "./program.ts";
+import { KeyStore } from "./receipts/key-store.ts";
 import { SessionStore } from "./session/session-store.ts";
 import { createTerminal } from "./terminal/terminal.ts";
 
@@ -34,6 +35,7 @@ export async function run(options: RunOptions): Promise<number> {
     context: (given): CommandContext => ({
       terminal: createTerminal({ json: given.json, stdout, stderr, env }),
       sessions: new SessionStore(home),
+      keys: new KeyStore(home),
       clock: systemClock,
       env,
       home,

@@ -1,16 +1,24 @@
 import { readdir, readFile, mkdir, writeFile } from "node:fs/promises";
-import { createHash } from "node:crypto";
 import { join } from "node:path";
 import { isUuid } from "@cyxwiz/primitives";
 import { MemoryLogger, systemClock } from "@cyxwiz/platform";
 import { expect, test } from "vitest";
 import { FakeCentral, OWNER_TOKEN } from "../test/fake-central.ts";
-import { cidOf, DATASET, sampleAssignment, UNIT_ID } from "../test/sample-assignment.ts";
-import { type Script, type ScriptedDriver, scriptedDriver } from "../test/scripted-driver.ts";
+import { cidOf, DATASET, JOB_ID, sampleAssignment, sampleRerun, UNIT_ID } from "../test/sample-assignment.ts";
+import {
+  INITIAL_SHA256,
+  type Script,
+  type ScriptedDriver,
+  scriptedDriver,
+  sha256,
+  stateAt,
+} from "../test/scripted-driver.ts";
 import { tempFolder, until } from "../test/temp-folder.ts";
+import { wireChange } from "../test/wire-form.ts";
 import { type NodeConfig, parseNodeConfig } from "./config/node-config.ts";
 import { createServerNode, type ServerNode } from "./create-server-node.ts";
 import { NODE_ERRORS } from "./errors.ts";
+import { statusLine } from "./status/node-status.ts";
 
 interface RunningNode extends AsyncDisposable {
   readonly node: ServerNode;
@@ -145,6 +153,54 @@ test("a cancel over the wire stops the work and keeps the model", async () => {
   expect(central.objects.get(onnx?.cid ?? "")?.toString()).toBe(`onnx step=3 ${DATASET}`);
 });
 
+test("a re-run over the wire: found, reported, shown in the status", async () => {
+  await using at = await setup({ pauseAt: 2 });
+  const { central, running } = at;
+  central.assign(await sampleRerun({ withModel: true }, ONE_THREAD));
+  await until(() => running.node.status().assignments[0]?.step === 1);
+  expect(running.node.status().assignments).toMatchObject([{ kind: "VERIFY" }]);
+  expect(running.node.status().assignments[0]).not.toHaveProperty("fencingToken");
+  running.driver.go();
+  await until(() => central.kinds().includes("rerun"));
+  const endSha256 = sha256(stateAt(2, DATASET));
+  const onnxSha256 = sha256(`onnx step=2 ${DATASET}`);
+  expect(central.last("rerun")).toMatchObject({ endSha256, onnxSha256, initialSha256: INITIAL_SHA256 });
+  await until(() => running.node.status().counts.verified === 1);
+  expect(statusLine(running.node.status())).toContain("0 completed · 1 re-run");
+});
+
+test("a claim whose bytes are not the server's hash fails with the server to blame", async () => {
+  await using at = await setup();
+  const { central } = at;
+  const claim = { step: 2, cid: await cidOf("claimed"), sha256: sha256("other"), sizeBytes: "claimed".length };
+  await central.store("claimed");
+  central.assign(await sampleRerun({ claim }, ONE_THREAD));
+  await until(() => central.kinds().includes("failed"));
+  expect(central.last("failed")).toMatchObject({ blame: 3, code: NODE_ERRORS.CHECKPOINT_MISMATCH.code });
+});
+
+test("[NJ12] a change over the wire is made and reported between the checkpoints", async () => {
+  await using at = await setup({ pauseAt: 4 });
+  const { central, running } = at;
+  const assignment = await sampleAssignment(ONE_THREAD);
+  central.assign(assignment);
+  await until(() => running.node.status().assignments[0]?.step === 3);
+  const { assignmentId, fencingToken } = assignment;
+  const change = { changeId: "88888888-8888-4888-8888-888888888888", learningRate: 0.05, stop: false, signature: "s" };
+  const value = { assignmentId, fencingToken, change: wireChange(change) };
+  central.send({ message: { case: "calibration", value: { challengeId: "c", unitId: UNIT_ID } } });
+  central.send({ message: { case: "change", value } });
+  // The stream keeps its order: when this one is answered, the change before it has been read.
+  central.cancel({ ...assignment, fencingToken: 1n, assignmentId: JOB_ID as never }, false);
+  await until(() => central.kinds().includes("cancelled"));
+  running.driver.go();
+  await until(() => central.kinds().includes("result"));
+  const kinds = central.kinds().filter((kind) => kind !== "cancelled" && kind !== "calibration");
+  expect(kinds).toEqual(["accepted", "checkpoint", "changeApplied", "checkpoint", "checkpoint", "result"]);
+  expect(central.last("changeApplied")).toMatchObject({ changeId: change.changeId, step: 3n });
+  expect(running.driver.changes).toMatchObject([{ id: change.changeId, learningRate: 0.05 }]);
+});
+
 test("a dataset with wrong bytes fails with the server to blame", async () => {
   await using at = await setup();
   const { central } = at;
@@ -159,13 +215,14 @@ test("a job goes on from a stored checkpoint; one whose hash differs is refused"
   const { central, running } = at;
   const bytes = "step=4 data=x";
   await central.store(bytes);
-  const sha256 = createHash("sha256").update(bytes).digest("hex");
-  const resume = { step: 4, cid: await cidOf(bytes), sha256, sizeBytes: bytes.length };
-  central.assign(await sampleAssignment({ ...ONE_THREAD, resume }));
+  const resume = { step: 4, cid: await cidOf(bytes), sha256: sha256(bytes), sizeBytes: bytes.length };
+  const chainHead = "0f".repeat(32);
+  central.assign(await sampleAssignment({ ...ONE_THREAD, resume, chainHead }));
   await until(() => central.kinds().includes("result"));
   expect(central.kinds()).toEqual(["accepted", "checkpoint", "result"]);
   await until(() => running.node.status().assignments.length === 0);
-  central.assign(await sampleAssignment({ ...ONE_THREAD, resume: { ...resume, sha256: "0".repeat(64) } }));
+  const wrong = { ...resume, sha256: "0".repeat(64) };
+  central.assign(await sampleAssignment({ ...ONE_THREAD, resume: wrong, chainHead }));
   await until(() => central.kinds().includes("failed"));
   expect(central.last("failed")).toMatchObject({ blame: 3, code: NODE_ERRORS.CHECKPOINT_MISMATCH.code });
 });

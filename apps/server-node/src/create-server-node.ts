@@ -116,8 +116,10 @@ class RunningNode implements ServerNode {
       startedAt: new Date(this.#startedAtMs).toISOString(),
       centralServer: { address, apiUrl, ...this.#connection.snapshot() },
       units: [...this.#pooledUnits(), ...this.#unofferedUnits()],
-      assignments: (executor?.running() ?? []).map(({ assignmentId, jobId, step }) => ({ assignmentId, jobId, step })),
-      counts: executor?.counts() ?? { completed: 0, failed: 0, cancelled: 0 },
+      assignments: (executor?.running() ?? []).map(({ assignmentId, jobId, kind, step }) => {
+        return { assignmentId, jobId, kind, step };
+      }),
+      counts: executor?.counts() ?? { completed: 0, verified: 0, failed: 0, cancelled: 0 },
     };
   }
 

@@ -22,6 +22,7 @@ export const NODE_ERRORS: {
   readonly UNIT_FULL: ErrorSpec<{ unitId: string; what: string; need: number; free: number }>;
   readonly JOBS_EXCEEDED: ErrorSpec<{ running: number; allowed: number }>;
   readonly LOWERING_UNSUPPORTED: ErrorSpec<{ lowering: string; supported: readonly string[] }>;
+  readonly BUILD_MISMATCH: ErrorSpec<{ own: string; asked: string }>;
   readonly NODE_DRAINING: ErrorSpec<Record<never, never>>;
   readonly ASSIGNMENT_MALFORMED: ErrorSpec<{ field: string; value: string; allowed: string }>;
   readonly TRAINER_SILENT: ErrorSpec<{ step: number }>;
@@ -162,6 +163,13 @@ export const NODE_ERRORS: {
     rpc: "failed-precondition",
     retry: "never",
     message: (c) => `this build cannot compile with the lowering ${c.lowering}: it has ${c.supported.join(", ")}`,
+  },
+  BUILD_MISMATCH: {
+    code: "node/build-mismatch",
+    rpc: "failed-precondition",
+    retry: "never",
+    message: (c) =>
+      `the work is pinned to the build ${c.asked}, and this node trains with ${c.own}: the same seed would give other bits`,
   },
   NODE_DRAINING: {
     code: "node/draining",

@@ -82,3 +82,6 @@ export const MESSAGE_CHARACTERS = 1_000;
 
 /** How long an offer waits for a device that is being released: a trainer stops between two runs, well under a second. */
 export const OFFER_HOLD_MS = 5_000;
+
+/** Changes of one job: a person at a slider makes fewer, and every one is hashed into the checkpoint chain. */
+export const LIVE_CHANGES = 1_000;

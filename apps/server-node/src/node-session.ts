@@ -10,6 +10,9 @@ import { createReadStream } from "node:fs";
 import { join } from "node:path";
 import { AppError, errorMessage, parseUnitId } from "@cyxwiz/primitives";
 import { type Clock, type Logger, retry } from "@cyxwiz/platform";
+import { CalibrationAnswers } from "./calibration/calibration-answers.ts";
+import { CalibrationDesk } from "./calibration/calibration-desk.ts";
+import { MarketSignature } from "./calibration/market-signature.ts";
 import type { CentralLink } from "./central/central-link.ts";
 import type { CentralRest } from "./central/central-rest.ts";
 import type { ConnectionState } from "./central/connection-state.ts";
@@ -17,7 +20,7 @@ import { Credentials } from "./central/credentials.ts";
 import { type HeartbeatOptions, runGrpcHeartbeat, runRestHeartbeat } from "./central/heartbeats.ts";
 import type { StoredCheckpoint } from "./central/messages.ts";
 import { ReportOutbox } from "./central/report-outbox.ts";
-import { runTaskStream } from "./central/task-stream.ts";
+import { runTaskStream, type TaskHandlers } from "./central/task-stream.ts";
 import type { NodeConfig } from "./config/node-config.ts";
 import { DevicePool } from "./devices/device-pool.ts";
 import type { UnitOffer } from "./devices/unit-offer.ts";
@@ -33,6 +36,7 @@ import {
   DATASET_CACHE_BYTES,
   DRAIN_MS,
   OBJECT_BYTES,
+  REST_MS,
   TRANSFER_ATTEMPTS,
   TRANSFER_FIRST_DELAY_MS,
   TRANSFER_MAX_DELAY_MS,
@@ -62,13 +66,25 @@ export class NodeSession {
   readonly #options: SessionOptions;
   readonly #outbox: ReportOutbox;
   readonly #credentials: Credentials;
+  readonly #answers = new CalibrationAnswers();
+  readonly #desk: CalibrationDesk;
 
   private constructor(options: SessionOptions, cache: ObjectCache, credentials: Credentials) {
-    const { clock, config, driver, logger, random, rest } = options;
+    const { clock, config, driver, key, logger, random, rest } = options;
+    const signature = new MarketSignature(rest);
     this.#options = options;
     this.#credentials = credentials;
     this.#outbox = new ReportOutbox();
     this.pool = poolOf(options);
+    this.#desk = new CalibrationDesk({
+      pool: this.pool,
+      devices: driver.devices,
+      verify: (text, signed) => signature.isOurs(text, signed, AbortSignal.timeout(REST_MS)),
+      startCalibrator: driver.calibrator,
+      answer: (answer) => this.#answers.push(answer),
+      clock,
+      logger,
+    });
     const upload = {
       clock,
       random,
@@ -77,6 +93,7 @@ export class NodeSession {
     };
     this.executor = new JobExecutor({
       pool: this.pool,
+      nodeId: key.nodeId,
       dataDir: config.node.dataDir,
       abilities: driver.abilities,
       priority: config.devices.priority,
@@ -98,6 +115,7 @@ export class NodeSession {
   /** Works until the signal aborts and everything that ran is handed over, or until the key is refused. */
   async run(signal: AbortSignal): Promise<SessionEnd> {
     await using executor = this.executor;
+    await using _desk = this.#desk;
     const loops = new AbortController();
     const rest = runRestHeartbeat(this.#heartbeats(), loops.signal);
     const others = [this.#stream(loops.signal), runGrpcHeartbeat(this.#heartbeats(), loops.signal)];
@@ -129,10 +147,17 @@ export class NodeSession {
     const { connection, clock, config, driver, key, link, logger, random } = this.#options;
     const { abilities } = driver;
     const { executor } = this;
-    const handlers = {
+    const desk = this.#desk;
+    const handlers: TaskHandlers = {
       hello: () => ({ nodeId: key.nodeId, ...abilities, running: executor.running() }),
-      assignment: executor.offer.bind(executor),
+      assignment: (assignment) => {
+        // Work comes first: what measures the device ends before the work takes it.
+        desk.interrupt();
+        executor.offer(assignment);
+      },
+      calibration: desk.take.bind(desk),
       cancel: executor.cancel.bind(executor),
+      change: executor.change.bind(executor),
       refused: executor.refused.bind(executor),
     };
     const { reconnectDelayMs } = config.centralServer;
@@ -140,6 +165,7 @@ export class NodeSession {
     const options = {
       link,
       outbox: this.#outbox,
+      answers: this.#answers,
       handlers,
       connection,
       credential,

@@ -7,11 +7,12 @@ import type { AddressInfo } from "node:net";
 import { createPublicKey, verify } from "node:crypto";
 import { defined } from "@cyxwiz/primitives";
 import { BoundedQueue } from "@cyxwiz/platform";
-import { AssignmentKind, NodeService, type NodeTaskMessage, StatusCode } from "@cyxwiz/protocol";
+import { NodeService, type NodeTaskMessage, StatusCode } from "@cyxwiz/protocol";
 import { createGrpcServer, type GrpcServer, implement } from "@cyxwiz/protocol/server";
 import { registerNodeRequestSchema, type RegisterNodeBody } from "@cyxwiz/protocol/rest";
 import type { Assignment } from "../src/central/messages.ts";
 import { cidOf, UNIT_ID } from "./sample-assignment.ts";
+import { wireAssignment } from "./wire-form.ts";
 
 export const OWNER_TOKEN = "owner-token";
 const OWNER_ID = "33333333-3333-4333-8333-333333333333";
@@ -65,23 +66,17 @@ export class FakeCentral implements AsyncDisposable {
   }
 
   assign(assignment: Assignment): void {
-    const { resume, settings, dataset, kind, totalSteps, memoryBytes, ...rest } = assignment;
-    const value = {
-      ...rest,
-      kind: AssignmentKind[kind],
-      leaseSeconds: 30,
-      settings,
-      dataset: { cid: dataset.cid, sizeBytes: BigInt(dataset.sizeBytes) },
-      totalSteps: BigInt(totalSteps),
-      memoryBytes: BigInt(memoryBytes),
-      ...(resume ? { resume: { ...resume, step: BigInt(resume.step), sizeBytes: BigInt(resume.sizeBytes) } } : {}),
-    };
-    this.#send({ message: { case: "assignment", value } });
+    this.send({ message: { case: "assignment", value: { ...wireAssignment(assignment), leaseSeconds: 30 } } });
   }
 
   cancel(assignment: Assignment, keepModel: boolean): void {
     const { assignmentId, fencingToken } = assignment;
-    this.#send({ message: { case: "cancel", value: { assignmentId, fencingToken, keepModel, reason: "test" } } });
+    this.send({ message: { case: "cancel", value: { assignmentId, fencingToken, keepModel, reason: "test" } } });
+  }
+
+  /** Any message to the node, in its wire form. */
+  send(message: Outgoing): void {
+    for (const stream of this.#streams) stream.push(message);
   }
 
   /** The kinds of the reports so far, progress left out. */
@@ -112,10 +107,6 @@ export class FakeCentral implements AsyncDisposable {
     for (const stream of this.#streams) stream.close();
     await this.#grpc?.close(0);
     this.#streams.clear();
-  }
-
-  #send(message: Outgoing): void {
-    for (const stream of this.#streams) stream.push(message);
   }
 
   async #listen(port: number): Promise<void> {

@@ -17,6 +17,7 @@ export const BACKEND_ERRORS: {
   readonly SETTING_INVALID: ErrorSpec<{ field: string; value: string; allowed: string }>;
   readonly CHECKPOINT_MISMATCH: ErrorSpec<{ field: string; found: string; expected: string }>;
   readonly LOSS_NOT_FINITE: ErrorSpec<{ step: number }>;
+  readonly REPLAY_STOPPED: ErrorSpec<{ step: number; toStep: number }>;
   readonly DRIVER_UNAVAILABLE: ErrorSpec<{ driver: string; reason: string }>;
   readonly DRIVER_FAILED: ErrorSpec<{ driver: string; during: string; reason: string }>;
   readonly MEMORY_EXCEEDED: ErrorSpec<{ usedBytes: number; limitBytes: number }>;
@@ -102,6 +103,12 @@ export const BACKEND_ERRORS: {
     retry: "never",
     message: (c) => `the loss of step ${c.step} is not a finite number: lower the learning rate or scale the data`,
   },
+  REPLAY_STOPPED: {
+    code: "backend/replay-stopped",
+    rpc: "unavailable",
+    retry: "backoff",
+    message: (c) => `the replay was stopped after step ${c.step} of ${c.toStep}, so it says nothing of its interval`,
+  },
   DRIVER_UNAVAILABLE: {
     code: "backend/driver-unavailable",
     rpc: "unavailable",
@@ -132,6 +139,7 @@ export const BACKEND_ERRORS: {
 const NODE_FAULTS: ReadonlySet<string> = new Set(
   [
     BACKEND_ERRORS.FILE_UNREADABLE,
+    BACKEND_ERRORS.REPLAY_STOPPED,
     BACKEND_ERRORS.DRIVER_UNAVAILABLE,
     BACKEND_ERRORS.DRIVER_FAILED,
     BACKEND_ERRORS.MEMORY_EXCEEDED,

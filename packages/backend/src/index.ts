@@ -1,6 +1,12 @@
 export { hardwareClass } from "./benchmark/hardware-class.ts";
 export { measureSpeed } from "./benchmark/measure-speed.ts";
 export type { MeasuredSpeed, SpeedOptions } from "./benchmark/speed.ts";
+export { CALIBRATION_ERRORS } from "./calibration/calibration-errors.ts";
+export { startCalibrator } from "./calibration/calibrator.ts";
+export type { Calibrator } from "./calibration/calibrator.ts";
+export type { ChainRound } from "./calibration/chain-numbers.ts";
+export { computeRound } from "./calibration/compute-round.ts";
+export type { ComputedRound, RoundRequest } from "./calibration/compute-round.ts";
 export type { CsvOptions } from "./dataset/csv.ts";
 export { loadData, parseDataSpec } from "./dataset/data-spec.ts";
 export type { DataSpec, IdxFiles } from "./dataset/data-spec.ts";
@@ -18,5 +24,5 @@ export type { Dtype, SafetensorsHeader, TensorPlace } from "./safetensors/safete
 export { startTrainer } from "./trainer/trainer-process.ts";
 export type { TrainerProcess, TrainerProcessOptions } from "./trainer/trainer-process.ts";
 export { train } from "./trainer/trainer.ts";
-export type { TrainerContext } from "./trainer/trainer.ts";
-export type { TrainingEvent, TrainingJob } from "./trainer/training-job.ts";
+export type { TrainerContext } from "./trainer/trainer-context.ts";
+export type { Replay, TrainingChange, TrainingEvent, TrainingJob } from "./trainer/training-job.ts";

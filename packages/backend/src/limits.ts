@@ -33,19 +33,22 @@ export const BATCH_SIZE = 65_536;
 /** Passes over the data: the event stream carries one event for each. */
 export const EPOCHS = 100_000;
 
+/** Changes of one job while it runs: a person makes a few, a program that makes more should start another job. */
+export const CHANGES = 1_000;
+
 /** Computing threads of one session: no CPU sold today has more cores. */
 export const THREADS = 512;
 
 /** What one run of the compiled loop should take: short enough to stop at once, long enough to cost nothing. */
 export const TARGET_RUN_MS = 100;
 
-/** Steps of one run: past this the overhead of a run is too small to measure, but inputs still grow. */
+/** Updates of one run: past this the overhead of a run is too small to measure, but inputs still grow. */
 export const STEPS_PER_RUN = 64;
 
 /** Bytes of the inputs of one run (batches and dropout masks): they are copied into the runtime. */
 export const RUN_INPUT_BYTES: number = 64 * 1024 * 1024;
 
-/** Steps that are timed one by one before the length of a run is chosen. The first one also allocates. */
+/** Updates that are timed one by one before the length of a run is chosen. The first one also allocates. */
 export const TIMED_STEPS = 4;
 
 /** Progress events are for people: five a second look continuous. */

@@ -1,3 +1,26 @@
+export { areRelated, askedTogether } from "./challenge/asked-together.ts";
+export type { ChallengeCandidate } from "./challenge/asked-together.ts";
+export { calibrate, effectiveSpeed, peakOf } from "./challenge/calibration.ts";
+export type { Calibration, CurvePoint, SpeedClaim } from "./challenge/calibration.ts";
+export {
+  ANSWER_SECONDS,
+  COMPANY_AFTER_MS,
+  IDLE_MS,
+  MAX_CHAIN_SIZE,
+  MEAN_INTERVAL_MS,
+  MISSES_ALLOWED,
+} from "./challenge/limits.ts";
+export { judgeChallenge, judgeSilence, outcomeCounts, unitEventAfter } from "./challenge/challenge-outcome.ts";
+export type { ChallengeAnswer, ChallengeOutcome } from "./challenge/challenge-outcome.ts";
+export { challengeText } from "./challenge/challenge-text.ts";
+export type { ChallengeTask } from "./challenge/challenge-text.ts";
+export { drawInterval, isDue, nextChallengeIn, registrationIsDue } from "./challenge/challenge-time.ts";
+export { checkProduct } from "./challenge/check-product.ts";
+export type { AnswerToCheck } from "./challenge/check-product.ts";
+export { chainProduct, operationsOf } from "./challenge/matrix-chain.ts";
+export type { ChallengeRound } from "./challenge/matrix-chain.ts";
+export { planChallenge } from "./challenge/plan-challenge.ts";
+export type { ChallengeClaim, ChallengePlan, PlanOptions } from "./challenge/plan-challenge.ts";
 export { MARKET_ERRORS } from "./errors.ts";
 export { escrowAccount, FAUCET_ACCOUNT, mayGoNegative, PLATFORM_ACCOUNT, userAccount } from "./ledger/account.ts";
 export type { Account, EscrowId } from "./ledger/account.ts";
@@ -7,6 +30,7 @@ export {
   checkTransaction,
   faucetTransaction,
   lockTransaction,
+  rewardTransaction,
   settleTransaction,
   TRANSACTION_KINDS,
 } from "./ledger/transaction.ts";
@@ -38,6 +62,8 @@ export type {
   Settlement,
   SettlementTerms,
 } from "./money/settlement.ts";
+export { PENALTY_CAUSES, penaltyFor } from "./penalty/penalty.ts";
+export type { Penalty, PenaltyCause, PenaltyEvent } from "./penalty/penalty.ts";
 export { defaultPricePerHour } from "./price/default-price.ts";
 export type { PricedDevice } from "./price/default-price.ts";
 export {
@@ -63,6 +89,7 @@ export type {
   LockCommand,
   PaymentRail,
   Receipt,
+  RewardCommand,
   SettleCommand,
   StopSignal,
 } from "./rail/payment-rail.ts";
@@ -74,8 +101,28 @@ export {
   reputationToPercent,
   reputationToUnit,
 } from "./reputation/reputation.ts";
+export { REPUTATION_CAUSES } from "./reputation/reputation-change.ts";
+export type {
+  AttemptEvidence,
+  CanaryEvidence,
+  JobEvidence,
+  ReputationCause,
+  ReputationChange,
+} from "./reputation/reputation-change.ts";
+export {
+  counts,
+  dayOf,
+  isNewNode,
+  MAX_RERUNS_COUNTED_PER_DAY,
+  NEW_NODE_JOBS,
+  scoreAfter,
+} from "./reputation/reputation-rules.ts";
+export type { CountingFacts } from "./reputation/reputation-rules.ts";
+export { applyCause, countedSuccesses, INITIAL_REPUTATION, rebuildReputation } from "./reputation/reputation-state.ts";
+export type { AppliedChange, ReputationState } from "./reputation/reputation-state.ts";
 export { describeAdvice } from "./scheduler/advice.ts";
 export type { Advice } from "./scheduler/advice.ts";
+export { EXPLORATION_DIVISOR, isExplorationJob } from "./scheduler/exploration.ts";
 export { explain } from "./scheduler/explain.ts";
 export type { Explanation } from "./scheduler/explain.ts";
 export { FILTER_CODES } from "./scheduler/filter.ts";
@@ -106,3 +153,7 @@ export { stateMachine } from "./state/transition-table.ts";
 export type { MachineDefinition, StateMachine, Transition, TransitionTable } from "./state/transition-table.ts";
 export { UNIT_EVENTS, UNIT_STATES, unitMachine } from "./state/unit-state.ts";
 export type { UnitEvent, UnitState } from "./state/unit-state.ts";
+export { chooseVerifier, RERUN_MODES } from "./verification/choose-verifier.ts";
+export type { ChosenVerifier, RerunMode, VerifierDemand, VerifierUnit } from "./verification/choose-verifier.ts";
+export { VERIFIER_DIVISOR, verifierPay } from "./verification/verifier-pay.ts";
+export type { VerifierPayTerms } from "./verification/verifier-pay.ts";

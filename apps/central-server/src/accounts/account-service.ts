@@ -92,7 +92,7 @@ export class AccountService {
   }
 
   async #session(row: Selectable<UsersTable>): Promise<Session> {
-    const user = { userId: row.id as UserId, email: row.email, role: row.role };
+    const user = { userId: row.id as UserId, email: row.email, role: roleOf(row) };
     const { token, expiresAt } = await this.#options.tokens.issueUserToken(user);
     return { token, token_expires_at: expiresAt.toISOString(), user: toUser(row) };
   }
@@ -118,8 +118,13 @@ function toUser(row: Selectable<UsersTable>): User {
     email: row.email,
     username: row.username,
     name: row.name,
-    role: row.role,
+    role: roleOf(row),
     wallet_address: row.wallet_address,
     created_at: row.created_at.toISOString(),
   };
+}
+
+/** The platform's own account has no right beyond a user's: what it owns checks jobs, and that is all. */
+function roleOf({ role }: Pick<Selectable<UsersTable>, "role">): "user" | "admin" {
+  return role === "admin" ? "admin" : "user";
 }

@@ -1,7 +1,7 @@
 import { AppError, type UserId } from "@cyxwiz/primitives";
 import type { MarketTransaction } from "../database/transaction.ts";
-import { readableSize } from "../objects/object-service.ts";
-import type { ArtifactRecord } from "../jobs/settlement-service.ts";
+import { readableObject } from "../objects/object-service.ts";
+import type { ArtifactRecord } from "../verification/job-ending.ts";
 import { ASSIGNMENT_ERRORS } from "./assignment-errors.ts";
 
 /** A stored object as a node reports it. */
@@ -13,7 +13,7 @@ export interface ReportedArtifact {
 }
 
 /**
- * The object is in the store, was uploaded by the node (as its owner) and has the size that was said.
+ * The object is in the store, was uploaded by the node (as its owner) and has the size and the hash that were said.
  *
  * @throws AppError `central/artifact-not-found`.
  */
@@ -23,8 +23,8 @@ export async function requireArtifact(
   artifact: ReportedArtifact,
   what: string,
 ): Promise<void> {
-  const stored = await readableSize(transaction, artifact.cid, ownerId);
-  if (stored === artifact.sizeBytes && /^[0-9a-f]{64}$/.test(artifact.sha256)) return;
+  const stored = await readableObject(transaction, artifact.cid, ownerId);
+  if (stored?.size_bytes === artifact.sizeBytes && stored.sha256 === artifact.sha256) return;
   throw new AppError(ASSIGNMENT_ERRORS.ARTIFACT_NOT_FOUND, { what, cid: artifact.cid.slice(0, 130) });
 }
 

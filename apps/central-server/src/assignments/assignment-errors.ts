@@ -9,6 +9,8 @@ export const ASSIGNMENT_ERRORS: {
   readonly HELLO_MISSING: ErrorSpec<{ got: string }>;
   readonly STREAM_REPLACED: ErrorSpec<{ nodeId: string }>;
   readonly STREAM_STALLED: ErrorSpec<{ nodeId: string; waiting: number }>;
+  readonly CHANGE_NOT_FOUND: ErrorSpec<{ jobId: string; changeId: string }>;
+  readonly CHANGE_APPLIED: ErrorSpec<{ changeId: string; step: string }>;
   readonly JOB_NOT_ASSIGNED: ErrorSpec<{ jobId: string; nodeId: string }>;
 } = {
   ASSIGNMENT_OVER: {
@@ -35,7 +37,7 @@ export const ASSIGNMENT_ERRORS: {
     rpc: "failed-precondition",
     retry: "never",
     message: (c) =>
-      `the ${c.what} ${c.cid} is not an object that this node uploaded, or its size differs: POST it to /api/objects first`,
+      `the ${c.what} ${c.cid} is not an object that this node uploaded, or its size or SHA-256 differs: POST it to /api/objects first`,
   },
   HELLO_MISSING: {
     code: "central/hello-missing",
@@ -54,6 +56,18 @@ export const ASSIGNMENT_ERRORS: {
     rpc: "unavailable",
     retry: "backoff",
     message: (c) => `${c.waiting} messages wait on the task stream of node ${c.nodeId}: read them, and connect again`,
+  },
+  CHANGE_NOT_FOUND: {
+    code: "central/change-not-found",
+    rpc: "not-found",
+    retry: "never",
+    message: (c) => `job ${c.jobId} has no change ${c.changeId}: only what its user asked for may be applied`,
+  },
+  CHANGE_APPLIED: {
+    code: "central/change-already-applied",
+    rpc: "failed-precondition",
+    retry: "never",
+    message: (c) => `the change ${c.changeId} took effect after step ${c.step} already: it is applied once`,
   },
   JOB_NOT_ASSIGNED: {
     code: "central/job-not-assigned",

@@ -11,6 +11,9 @@ import type { JobSignals } from "../jobs/job-signals.ts";
 import { lockJob, moveJob, noteJobEvent, type JobRow } from "../jobs/job-state.ts";
 import type { JobProgress, LiveProgress } from "../jobs/live-progress.ts";
 import { addReader } from "../objects/object-service.ts";
+import { CHECKPOINT_OVERHEAD_BYTES } from "../verification/limits.ts";
+import { VERIFICATION_ERRORS } from "../verification/verification-errors.ts";
+import { quoteOf } from "../quotes/quote-record.ts";
 import { requireArtifact, type ReportedArtifact } from "./artifact.ts";
 import { ASSIGNMENT_ERRORS } from "./assignment-errors.ts";
 import { lockLive, moveAssignment, type AssignmentRow } from "./assignment-state.ts";
@@ -24,6 +27,8 @@ export interface AssignmentServiceOptions extends TransactionContext {
 
 export interface ReportedCheckpoint extends ReportedArtifact {
   readonly step: bigint;
+  /** Of the state before step 1; empty from nodes that keep no chain. */
+  readonly initialSha256: string;
 }
 
 export class AssignmentService {
@@ -52,6 +57,8 @@ export class AssignmentService {
     checkStep(BigInt(progress.step), 0n, BigInt(live.totalSteps));
     if (!live.isRunning) await this.#begin(live);
     assignments.extend(live.assignmentId);
+    // A re-run's ticks are signs of life and say nothing of the job's own progress.
+    if (live.kind === "VERIFY") return;
     memory.note(live.jobId, progress, live.totalSteps);
     signals.changed(live.jobId);
   }
@@ -59,10 +66,12 @@ export class AssignmentService {
   /** Commits the steps up to a stored checkpoint: from here on they are paid for. The same one again changes nothing. */
   async checkpointStored(claim: AssignmentClaim, checkpoint: ReportedCheckpoint): Promise<void> {
     const live = await this.#options.live.require(claim);
+    requireKind(live, "checkpoint", "TRAIN");
     if (!live.isRunning) await this.#begin(live);
     await this.#transact(live, async (transaction, job, assignment) => {
       if (await isStored(transaction, job.id as JobId, checkpoint, assignment)) return;
       checkStep(checkpoint.step, job.committed_step + 1n, job.total_steps);
+      await checkCheckpoint(transaction, { job, assignment, checkpoint });
       await requireArtifact(transaction, live.ownerId, checkpoint, "checkpoint");
       await commitSteps(transaction, { job, assignment, checkpoint, at: this.#now() });
     });
@@ -106,7 +115,7 @@ export async function begin(
   if (moved.state === "ACCEPTED") {
     moved = await moveAssignment(transaction, moved, { event: "started", at, also: { started_at: at } });
   }
-  if (job.state !== "ASSIGNED") return { job, assignment: moved };
+  if (assignment.kind === "VERIFY" || job.state !== "ASSIGNED") return { job, assignment: moved };
   const message = job.committed_step > 0n ? `training goes on at step ${job.committed_step}` : "training has begun";
   const also = { started_at: job.started_at ?? at };
   return { job: await moveJob(transaction, job, { event: "started", at, message, also }), assignment: moved };
@@ -142,10 +151,83 @@ export async function commitSteps(
   await noteJobEvent(transaction, job.id as JobId, { kind: "checkpoint", at, message });
   return transaction
     .updateTable("jobs")
-    .set({ committed_step: checkpoint.step })
+    .set({ committed_step: checkpoint.step, ...(job.initial_sha256 === null && initialState(checkpoint)) })
     .where("id", "=", job.id)
     .returningAll()
     .executeTakeFirstOrThrow();
+}
+
+/** The first checkpoint of a job tells its initial state, which its chain begins with. */
+function initialState({ initialSha256 }: ReportedCheckpoint): { readonly initial_sha256?: string } {
+  return /^[0-9a-f]{64}$/.test(initialSha256) ? { initial_sha256: initialSha256 } : {};
+}
+
+/**
+ * Holds a checkpoint against its job: no interval is longer than agreed, because what is re-run is at most one; none but
+ * an attempt's last is shorter, because every interval is as likely to be drawn, and many short honest ones would hide
+ * a few long others; and no state is larger than the graph's.
+ *
+ * @throws AppError `central/chain-gap`, `central/step-out-of-range`, `central/checkpoint-too-large`.
+ */
+async function checkCheckpoint(
+  transaction: MarketTransaction,
+  {
+    job,
+    assignment,
+    checkpoint,
+  }: { readonly job: JobRow; readonly assignment: AssignmentRow; readonly checkpoint: ReportedCheckpoint },
+): Promise<void> {
+  const { step, sizeBytes } = checkpoint;
+  const { settings, cost, totalSteps } = await quoteOf(transaction, job);
+  const every = BigInt(settings.checkpoint_every_steps);
+  const regular = (job.committed_step / every + 1n) * every;
+  const next = regular < BigInt(totalSteps) ? regular : BigInt(totalSteps);
+  if (step > next) throw new AppError(VERIFICATION_ERRORS.CHAIN_GAP, { step: String(step), next: String(next) });
+  const end = await stepsEndAt(transaction, job, assignment, every);
+  if (end !== undefined && step > end) {
+    throw new AppError(ASSIGNMENT_ERRORS.STEP_INVALID, { step: String(step), allowed: `none after ${end}` });
+  }
+  const allowed = BigInt(Math.ceil(cost.shown.checkpoint_bytes)) + CHECKPOINT_OVERHEAD_BYTES;
+  if (sizeBytes <= allowed) return;
+  const context = { sizeBytes: String(sizeBytes), allowedBytes: String(allowed) };
+  throw new AppError(VERIFICATION_ERRORS.CHECKPOINT_TOO_LARGE, context);
+}
+
+/** The step after which an attempt commits none: where the user's stop took effect, or where it left the rhythm itself. */
+async function stepsEndAt(
+  transaction: MarketTransaction,
+  job: JobRow,
+  assignment: AssignmentRow,
+  every: bigint,
+): Promise<bigint | undefined> {
+  const stop = await stopOf(transaction, job.id as JobId);
+  if (stop !== undefined || job.committed_step % every === 0n) return stop;
+  const latest = await transaction
+    .selectFrom("checkpoints")
+    .select("assignment_id")
+    .where("job_id", "=", job.id)
+    .where("step", "=", job.committed_step)
+    .executeTakeFirst();
+  return latest?.assignment_id === assignment.id ? job.committed_step : undefined;
+}
+
+/** The step after which the user's wish to end the job took effect. */
+export async function stopOf(transaction: MarketTransaction, jobId: JobId): Promise<bigint | undefined> {
+  const stop = await transaction
+    .selectFrom("job_changes")
+    .select("applied_step")
+    .where("job_id", "=", jobId)
+    .where("stop", "=", true)
+    .where("applied_step", "is not", null)
+    .orderBy("applied_step")
+    .limit(1)
+    .executeTakeFirst();
+  return stop?.applied_step ?? undefined;
+}
+
+/** @throws AppError `central/report-kind-mismatch`. */
+export function requireKind({ kind }: LiveAssignment, report: string, wanted: LiveAssignment["kind"]): void {
+  if (kind !== wanted) throw new AppError(VERIFICATION_ERRORS.RERUN_EXPECTED, { report, kind });
 }
 
 /** @throws AppError `central/step-out-of-range`. */

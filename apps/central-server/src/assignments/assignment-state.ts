@@ -9,12 +9,13 @@ import { ASSIGNMENT_ERRORS } from "./assignment-errors.ts";
 
 export type AssignmentRow = Selectable<AssignmentsTable>;
 
-/** The live attempt to train a job, locked; undefined when there is none. */
+/** The live attempt to train a job, locked; undefined when there is none. Re-runs of it are no such attempts. */
 export async function lockLiveOf(transaction: MarketTransaction, jobId: JobId): Promise<AssignmentRow | undefined> {
   return transaction
     .selectFrom("assignments")
     .selectAll()
     .where("job_id", "=", jobId)
+    .where("kind", "=", "TRAIN")
     .where("ended_at", "is", null)
     .forUpdate()
     .executeTakeFirst();

@@ -1,22 +1,36 @@
 /**
- * How an attempt ends: with a result, declined, failed, cancelled, or lost with its lease.
+ * How an attempt to train ends: with a result, declined, failed, cancelled, timed out, or lost with its lease. What ends
+ * of attempts to re-run is passed on to them.
  *
  * A failure of the job ends the job. A failure of the node or the server gives the job back to the queue with its
  * checkpoints; the node that failed or lost it is not asked again. After `MAX_RETRIES` such attempts the job is FAILED.
  */
-import { printable, AppError, defined, type NodeId, type UserId } from "@cyxwiz/primitives";
+import { AppError, defined, isAppError, type UserId } from "@cyxwiz/primitives";
 import type { AssignmentEvent, JobEvent } from "@cyxwiz/market";
 import { inTransaction, type MarketTransaction, type TransactionContext } from "../database/transaction.ts";
 import type { JobSignals } from "../jobs/job-signals.ts";
 import { lockJob, moveJob, type JobRow } from "../jobs/job-state.ts";
-import { MAX_METRICS, MAX_REPORT_TEXT, MAX_RETRIES } from "../jobs/limits.ts";
+import { MAX_RETRIES } from "../jobs/limits.ts";
 import { NO_PROGRESS, type LiveProgress } from "../jobs/live-progress.ts";
-import { recordFailure } from "../jobs/node-record.ts";
-import type { JobFailure, JobResultRecord, SettlementService } from "../jobs/settlement-service.ts";
+import type { JobEndings } from "../jobs/settlement-service.ts";
 import { addReader } from "../objects/object-service.ts";
-import { artifactRecord, requireArtifact, type ReportedArtifact } from "./artifact.ts";
+import type { ReputationService } from "../reputation/reputation-service.ts";
+import type { JobFailure } from "../verification/job-ending.ts";
+import { returnChanges } from "../verification/refusals.ts";
+import type { RerunService } from "../verification/rerun-service.ts";
+import type { VerificationService } from "../verification/verification-service.ts";
+import { VERIFICATION_ERRORS } from "../verification/verification-errors.ts";
+import { requireArtifact, type ReportedArtifact } from "./artifact.ts";
 import { ASSIGNMENT_ERRORS } from "./assignment-errors.ts";
-import { begin, checkStep, commitSteps } from "./assignment-service.ts";
+import {
+  cut,
+  isUnreadableStart,
+  NO_RESULT,
+  resultRecord,
+  type ReportedFailure,
+  type ReportedResult,
+} from "./reported-end.ts";
+import { begin, checkStep, commitSteps, requireKind, stopOf } from "./assignment-service.ts";
 import { lockLive, moveAssignment, type AssignmentRow } from "./assignment-state.ts";
 import type { AssignmentClaim, LiveAssignment, LiveAssignments } from "./live-assignments.ts";
 
@@ -24,26 +38,19 @@ export interface AttemptEndOptions extends TransactionContext {
   readonly live: LiveAssignments;
   readonly progress: LiveProgress;
   readonly signals: JobSignals;
-  readonly settlements: SettlementService;
+  readonly endings: JobEndings & Pick<VerificationService, "handOver">;
+  readonly reruns: RerunService;
+  readonly reputation: ReputationService;
   /** A unit is free, or a job waits again. */
   readonly wakeScheduler: () => void;
 }
 
-export interface ReportedResult {
-  readonly step: bigint;
-  readonly onnx: ReportedArtifact | undefined;
-  readonly weights: ReportedArtifact | undefined;
-  readonly metrics: Readonly<Record<string, number>>;
-  readonly seconds: number;
-  readonly lowering: string;
-  readonly build: string;
-  readonly hardwareClass: string;
-}
-
-export interface ReportedFailure extends JobFailure {
-  /** Last step that was done. */
-  readonly step: bigint;
-}
+/** A result that does not stand for what its node reported before. */
+const BROKEN_COMMITMENT: ReadonlySet<string> = new Set([
+  VERIFICATION_ERRORS.CHAIN_MISMATCH.code,
+  VERIFICATION_ERRORS.COMMITMENT_MISSING.code,
+  VERIFICATION_ERRORS.LAST_CHECKPOINT_MISSING.code,
+]);
 
 /** Why a job goes back to the queue. */
 interface Requeue {
@@ -53,6 +60,8 @@ interface Requeue {
   /** The node is not asked for this job again. */
   readonly isBanned: boolean;
   readonly isRetry: boolean;
+  /** What it says of the node; absent when it says nothing. */
+  readonly cause?: "attempt-failed" | "attempt-lost" | "timed-out";
 }
 
 export class AttemptEnd {
@@ -63,39 +72,71 @@ export class AttemptEnd {
   }
 
   /**
-   * The work is done: its last steps are committed, the job is COMPLETED and its payment decided. Until re-runs check
-   * results, they are of class unverified, and the job says so. The same result again is accepted and changes nothing.
+   * The work is done: its last steps and its model are committed, and their check begins. The same result again is
+   * accepted and changes nothing. One that does not stand for what was reported before is the end of the attempt.
    */
   async delivered(claim: AssignmentClaim, result: ReportedResult): Promise<void> {
     if (await this.#isDelivered(claim)) return;
     const live = await this.#options.live.require(claim);
+    requireKind(live, "result", "TRAIN");
+    try {
+      await this.#deliver(live, result);
+    } catch (error) {
+      if (isAppError(error) && BROKEN_COMMITMENT.has(error.code)) {
+        const { code, message } = error;
+        await this.failed(claim, { blame: "node", code, message, step: result.step });
+      }
+      throw error;
+    }
+  }
+
+  async #deliver(live: LiveAssignment, result: ReportedResult): Promise<void> {
     await this.#end(live, async (transaction, lockedJob, lockedAssignment) => {
       const at = this.#now();
-      checkStep(result.step, lockedJob.total_steps, lockedJob.total_steps);
+      const last = (await stopOf(transaction, live.jobId)) ?? lockedJob.total_steps;
+      checkStep(result.step, last, last);
+      if (last === 0n) {
+        const reason = "ended by its user before the first step";
+        await this.#options.endings.end(transaction, lockedJob, { kind: "cancelled", reason });
+        return;
+      }
       const weights = result.weights ?? result.onnx;
       if (!weights) throw new AppError(ASSIGNMENT_ERRORS.ARTIFACT_NOT_FOUND, { what: "model", cid: "(none)" });
       const started = await begin(transaction, lockedJob, lockedAssignment, at);
       await this.#keepArtifacts(transaction, live, started.job, result);
       let job = started.job;
-      if (job.committed_step < job.total_steps) {
-        const checkpoint = { ...weights, step: job.total_steps };
+      if (job.committed_step < last) {
+        // Only a node that keeps no chain may leave its last state to be taken from the model.
+        if (result.chainRoot !== "") {
+          const context = { step: String(last), committed: String(job.committed_step) };
+          throw new AppError(VERIFICATION_ERRORS.LAST_CHECKPOINT_MISSING, context);
+        }
+        const checkpoint = { ...weights, step: last, initialSha256: result.initialSha256 };
         job = await commitSteps(transaction, { job, assignment: started.assignment, checkpoint, at });
       }
-      const message = "every step is done and the result is stored";
-      const progress = JSON.stringify({
-        ...NO_PROGRESS,
-        ...this.#options.progress.latest(live.jobId),
-        step: live.totalSteps,
-        secondsLeft: 0,
+      await this.#noteProgress(transaction, live, Number(last));
+      await this.#options.endings.end(transaction, job, {
+        kind: "completed",
+        result: resultRecord(result),
+        commitment: { root: result.chainRoot, initialSha256: result.initialSha256 },
       });
-      job = await moveJob(transaction, job, { event: "result-committed", at, message, also: { progress } });
-      await this.#options.settlements.end(transaction, job, { kind: "completed", result: resultRecord(result) });
     });
+  }
+
+  /** What is shown from now on. */
+  async #noteProgress(transaction: MarketTransaction, live: LiveAssignment, step: number): Promise<void> {
+    const latest = this.#options.progress.latest(live.jobId);
+    const progress = JSON.stringify({ ...NO_PROGRESS, ...latest, step, secondsLeft: 0 });
+    await transaction.updateTable("jobs").set({ progress }).where("id", "=", live.jobId).execute();
   }
 
   /** The node does not take it; another is asked. */
   async declined(claim: AssignmentClaim, failure: Pick<JobFailure, "code" | "message">): Promise<void> {
     const live = await this.#options.live.require(claim);
+    if (live.kind === "VERIFY") {
+      await this.#options.reruns.unanswered(live, { event: "declined", message: cut(failure.message) });
+      return;
+    }
     await this.#end(live, async (transaction, job, assignment) => {
       const isOffer = assignment.state === "OFFERED";
       await this.#requeue(transaction, job, assignment, {
@@ -104,6 +145,7 @@ export class AttemptEnd {
         failure: { blame: "node", code: cut(failure.code), message: cut(failure.message) },
         isBanned: true,
         isRetry: !isOffer,
+        ...(!isOffer && { cause: "attempt-failed" }),
       });
     });
   }
@@ -111,20 +153,27 @@ export class AttemptEnd {
   /** The work cannot go on. */
   async failed(claim: AssignmentClaim, failure: ReportedFailure): Promise<void> {
     const live = await this.#options.live.require(claim);
+    if (live.kind === "VERIFY") {
+      await this.#options.reruns.unanswered(live, { event: "failed", message: cut(failure.message) });
+      return;
+    }
     await this.#end(live, async (transaction, job, offered) => {
       const assignment = await takenUp(transaction, offered, this.#now());
       const { blame, code, step } = failure;
       const reason: JobFailure = { blame, code: cut(code), message: `${cut(failure.message)} (step ${step})` };
-      if (blame === "job") {
-        await this.#options.settlements.end(transaction, job, { kind: "failed", failure: reason });
+      // What it was given to begin with cannot be read: that says something of who made it, and nothing of the job.
+      const isDoubted = isUnreadableStart(failure, assignment);
+      if (blame === "job" && !isDoubted) {
+        await this.#options.endings.end(transaction, job, { kind: "failed", failure: reason, step: Number(step) });
         return;
       }
       await this.#requeue(transaction, job, assignment, {
         assignmentEvent: "failed",
         jobEvent: "attempt-failed",
-        failure: reason,
+        failure: isDoubted ? { ...reason, blame: "server" } : reason,
         isBanned: blame === "node",
         isRetry: true,
+        ...(blame === "node" && { cause: "attempt-failed" }),
       });
     });
   }
@@ -134,13 +183,17 @@ export class AttemptEnd {
     live: LiveAssignment,
     model: { readonly onnx: ReportedArtifact | undefined; readonly weights: ReportedArtifact | undefined },
   ): Promise<void> {
+    if (live.kind === "VERIFY") {
+      await this.#options.reruns.unanswered(live, { event: "cancelled", message: "it was called off" });
+      return;
+    }
     await this.#end(live, async (transaction, job) => {
       if (job.cancel_keep_model === null) {
         throw new AppError(ASSIGNMENT_ERRORS.ASSIGNMENT_OVER, { assignmentId: live.assignmentId });
       }
       const hasModel = model.onnx !== undefined || model.weights !== undefined;
       if (hasModel) await this.#keepArtifacts(transaction, live, job, model);
-      await this.#options.settlements.end(transaction, job, {
+      await this.#options.endings.end(transaction, job, {
         kind: "cancelled",
         reason: hasModel ? "cancelled by its user; the model so far is kept" : "cancelled by its user",
         ...(hasModel && { result: resultRecord({ ...NO_RESULT, ...model }) }),
@@ -150,6 +203,10 @@ export class AttemptEnd {
 
   /** The node fell silent for longer than its lease. Does nothing when it spoke in between. */
   async leaseExpired(live: LiveAssignment): Promise<void> {
+    if (live.kind === "VERIFY") {
+      await this.#options.reruns.leaseExpired(live);
+      return;
+    }
     await this.#end(live, async (transaction, job, assignment) => {
       if (assignment.lease_expires_at.getTime() > this.#options.clock.now()) return;
       await this.#lose(transaction, job, assignment, {
@@ -159,8 +216,34 @@ export class AttemptEnd {
     });
   }
 
+  /** The node is there, and made no checkpoint for longer than it may; of a re-run, no answer. */
+  async timedOut(live: LiveAssignment): Promise<void> {
+    if (live.kind === "VERIFY") {
+      await this.#options.reruns.unanswered(live, { event: "failed", message: "it took longer than it may" });
+      return;
+    }
+    await this.#end(live, async (transaction, job, assignment) =>
+      this.#requeue(transaction, job, await takenUp(transaction, assignment, this.#now()), {
+        assignmentEvent: "failed",
+        jobEvent: "attempt-failed",
+        failure: {
+          blame: "node",
+          code: "central/attempt-timed-out",
+          message: "the node committed no checkpoint for longer than it may take",
+        },
+        isBanned: true,
+        isRetry: true,
+        cause: "timed-out",
+      }),
+    );
+  }
+
   /** The node came back without it too often. */
   async abandoned(live: LiveAssignment): Promise<void> {
+    if (live.kind === "VERIFY") {
+      await this.#options.reruns.unanswered(live, { event: "lease-expired", message: "its node lost it" });
+      return;
+    }
     await this.#end(live, (transaction, job, assignment) =>
       this.#lose(transaction, job, assignment, {
         code: "central/attempt-abandoned",
@@ -181,6 +264,7 @@ export class AttemptEnd {
       failure: { blame: "node", ...why },
       isBanned: true,
       isRetry: true,
+      cause: "attempt-lost",
     });
   }
 
@@ -192,31 +276,40 @@ export class AttemptEnd {
     requeue: Requeue,
   ): Promise<void> {
     const at = this.#now();
-    const { failure, isBanned, isRetry } = requeue;
+    const { failure, isBanned, isRetry, cause } = requeue;
     if (job.cancel_keep_model !== null) {
       const reason = "cancelled by its user; the node did not hand over a model";
-      await this.#options.settlements.end(transaction, job, { kind: "cancelled", reason });
+      await this.#options.endings.end(transaction, job, { kind: "cancelled", reason });
       return;
     }
-    if (failure.blame === "node" && isRetry) await recordFailure(transaction, assignment.machine_id as NodeId);
+    if (cause) await this.#options.reputation.attemptFailed(transaction, job, { assignment, cause });
+    await returnChanges(transaction, job.id, Number(job.committed_step));
     const attempts = job.attempts + (isRetry ? 1 : 0);
     if (attempts > MAX_RETRIES) {
       const message = `${failure.message}; ${attempts} attempts were lost, and everything is refunded`;
-      await this.#options.settlements.end(transaction, job, { kind: "failed", failure: { ...failure, message } });
+      await this.#options.endings.end(transaction, job, { kind: "failed", failure: { ...failure, message } });
       return;
     }
     const also = { failure: JSON.stringify(failure) };
-    await moveAssignment(transaction, assignment, { event: requeue.assignmentEvent, at, also });
-    await moveJob(transaction, job, {
-      event: requeue.jobEvent,
-      at,
-      message: `${failure.message}; the job waits for another node, at step ${job.committed_step}`,
-      also: {
+    const ended = await moveAssignment(transaction, assignment, { event: requeue.assignmentEvent, at, also });
+    const waiting = await transaction
+      .updateTable("jobs")
+      .set({
         attempts,
         placement: null,
         progress: JSON.stringify({ ...NO_PROGRESS, step: Number(job.committed_step) }),
         ...(isBanned && { banned_machines: [...job.banned_machines, assignment.machine_id] }),
-      },
+      })
+      .where("id", "=", job.id)
+      .returningAll()
+      .executeTakeFirstOrThrow();
+    const { message } = failure;
+    const isDoubted = isUnreadableStart(failure, assignment);
+    if (await this.#options.endings.handOver(transaction, waiting, { attempt: ended, isDoubted, message })) return;
+    await moveJob(transaction, waiting, {
+      event: requeue.jobEvent,
+      at,
+      message: `${message}; the job waits for another node, at step ${job.committed_step}`,
     });
   }
 
@@ -241,7 +334,7 @@ export class AttemptEnd {
     live: LiveAssignment,
     run: (transaction: MarketTransaction, job: JobRow, assignment: AssignmentRow) => Promise<void>,
   ): Promise<void> {
-    const { live: assignments, progress, signals, settlements, wakeScheduler } = this.#options;
+    const { live: assignments, progress, signals, endings, wakeScheduler } = this.#options;
     const isOver = await inTransaction(this.#options, async (transaction) => {
       const job = defined(await lockJob(transaction, live.jobId), "the job of an assignment");
       await run(transaction, job, await lockLive(transaction, live.assignmentId));
@@ -255,7 +348,7 @@ export class AttemptEnd {
     if (!isOver) return;
     assignments.forget(live.assignmentId);
     progress.forget(live.jobId);
-    settlements.committed();
+    endings.committed();
     signals.changed(live.jobId);
     wakeScheduler();
   }
@@ -281,26 +374,4 @@ export class AttemptEnd {
 async function takenUp(transaction: MarketTransaction, assignment: AssignmentRow, at: Date): Promise<AssignmentRow> {
   if (assignment.state !== "OFFERED") return assignment;
   return moveAssignment(transaction, assignment, { event: "accepted", at, also: { accepted_at: at } });
-}
-
-const NO_RESULT = { step: 0n, metrics: {}, seconds: 0, lowering: "", build: "", hardwareClass: "" } as const;
-
-function resultRecord(result: ReportedResult): JobResultRecord {
-  const metrics = Object.entries(result.metrics)
-    .filter(([, value]) => Number.isFinite(value))
-    .map(([name, value]) => [cut(name), value] as const);
-  return {
-    onnx: artifactRecord(result.onnx),
-    weights: artifactRecord(result.weights),
-    metrics: Object.fromEntries(metrics.slice(0, MAX_METRICS)),
-    seconds: Number.isFinite(result.seconds) ? result.seconds : 0,
-    lowering: cut(result.lowering),
-    build: cut(result.build),
-    hardware_class: cut(result.hardwareClass),
-  };
-}
-
-/** A node's text as it is kept: short, and without what PostgreSQL refuses. */
-function cut(text: string): string {
-  return printable(text.slice(0, MAX_REPORT_TEXT));
 }

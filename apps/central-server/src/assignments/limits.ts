@@ -14,3 +14,6 @@ export const MAX_RESENDS = 3;
 
 /** How long a drained node waits before it opens its stream again. */
 export const RECONNECT_AFTER_MS = 1_000;
+
+/** Characters of a build's or hardware class's name, as registrations allow. */
+export const MAX_ABILITY_TEXT = 200;

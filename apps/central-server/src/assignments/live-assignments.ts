@@ -11,6 +11,7 @@ import {
   type UnitId,
   type UserId,
 } from "@cyxwiz/primitives";
+import type { AssignmentKind } from "@cyxwiz/market";
 import type { Clock } from "@cyxwiz/platform";
 import { sql } from "kysely";
 import type { Database } from "../database/open-database.ts";
@@ -23,6 +24,7 @@ export interface LiveAssignment {
   readonly nodeId: NodeId;
   readonly ownerId: UserId;
   readonly unitId: UnitId;
+  readonly kind: AssignmentKind;
   readonly fencingToken: bigint;
   readonly totalSteps: number;
   /** The first step was reported. */
@@ -139,6 +141,7 @@ export class LiveAssignments {
         "assignments.job_id",
         "assignments.machine_id",
         "assignments.unit_id",
+        "assignments.kind",
         "assignments.fencing_token",
         "assignments.state",
         "machines.owner_id",
@@ -157,6 +160,7 @@ export class LiveAssignments {
       nodeId: row.machine_id as NodeId,
       ownerId: row.owner_id as UserId,
       unitId: row.unit_id as UnitId,
+      kind: row.kind,
       fencingToken: row.fencing_token,
       totalSteps: Number(row.total_steps),
       isRunning: row.is_running,
@@ -176,6 +180,7 @@ interface LiveRow {
   readonly job_id: string;
   readonly machine_id: string;
   readonly unit_id: string;
+  readonly kind: AssignmentKind;
   readonly fencing_token: bigint;
   readonly owner_id: string;
   readonly total_steps: bigint;

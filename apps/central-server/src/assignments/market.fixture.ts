@@ -14,12 +14,15 @@ import { userAccount } from "@cyxwiz/market";
 import type { Job, QuoteRequest } from "@cyxwiz/protocol/rest";
 import type { RpcContext } from "@cyxwiz/protocol/server";
 import { createAuthenticator } from "../accounts/authenticator.ts";
+import { ensurePlatformAccount } from "../accounts/platform-account.ts";
 import { authenticateCalls } from "../accounts/rpc-authentication.ts";
 import { createTokenIssuer } from "../accounts/token-issuer.ts";
 import { createTestDatabase, type TestDatabase } from "../database/database.fixture.ts";
 import { registrationMessage } from "../machines/node-identity.ts";
 import { recover, wireMarket, type Market } from "../market-features.ts";
 import { EscrowService, SETTLE_KIND } from "../payments/escrow-service.ts";
+import { REWARD_KIND, VerifierRewards } from "../payments/verifier-rewards.ts";
+import { marketKey } from "../receipts/market-key.ts";
 import { createLedgerRail } from "../payments/ledger-rail.ts";
 import { Outbox } from "../payments/outbox.ts";
 import { createAuthenticatedHooks } from "../rest/authenticated.ts";
@@ -47,6 +50,11 @@ export interface MachineOptions {
   readonly coresShared?: number;
   readonly pricePerHour?: string;
   readonly keys?: { readonly publicKey: Uint8Array; readonly sign: (message: string) => Buffer };
+}
+
+export interface MarketOptions {
+  readonly verification?: Partial<ServerContext["config"]["verification"]>;
+  readonly secureRandom?: () => number;
 }
 
 export interface RestAnswer {
@@ -90,29 +98,37 @@ export class TestMarket implements AsyncDisposable {
     this.market = parts.market;
   }
 
-  static async create(): Promise<TestMarket> {
+  /** Results are not checked unless `options` say so. */
+  static async create(options: MarketOptions = {}): Promise<TestMarket> {
     const database = await createTestDatabase();
     const { db } = database;
     const clock = new VirtualClock();
+    await ensurePlatformAccount(db, clock);
     const logger = new MemoryLogger();
     const random = seededRandom();
     const rail = createLedgerRail({ db, clock, random });
-    const handlers = { [SETTLE_KIND]: async (payload: unknown): Promise<void> => escrows.confirmSettlement(payload) };
+    const handlers = {
+      [SETTLE_KIND]: async (payload: unknown): Promise<void> => escrows.confirmSettlement(payload),
+      [REWARD_KIND]: async (payload: unknown): Promise<void> => rewards.confirm(payload),
+    };
     const outbox = new Outbox({ db, clock, logger, random, handlers });
+    const rewards = new VerifierRewards({ clock, rail, outbox });
     const escrows = new EscrowService({ db, clock, random, rail, outbox });
     const authenticator = createAuthenticator({ db, secret: SECRET, clock });
     const context: ServerContext = {
-      config: TEST_CONFIG,
+      config: { ...TEST_CONFIG, verification: { ...TEST_CONFIG.verification, ...options.verification } },
       db,
       clock,
       logger,
       random,
+      secureRandom: options.secureRandom ?? random,
       authenticator,
       tokens: createTokenIssuer(SECRET, clock),
       hooks: createAuthenticatedHooks(authenticator),
       rail,
       escrows,
-      signingKey: generateKeyPairSync("ed25519").privateKey,
+      rewards,
+      key: marketKey(generateKeyPairSync("ed25519").privateKey),
       dataFolder: "(none)",
     };
     const store = new MemoryObjectStore();
@@ -214,7 +230,7 @@ export class TestMarket implements AsyncDisposable {
     return { cid: body.cid, sizeBytes: body.size_bytes };
   }
 
-  /** A quote request for 100 samples in batches of 10 over 10 epochs: 100 steps, a checkpoint every 25. */
+  /** A quote request for 100 samples in batches of 10 over 10 epochs: 100 steps, a checkpoint every 5, as the market asks for at least. */
   async quoteRequest(user: TestUser): Promise<QuoteRequest> {
     const dataset = await this.upload(user.token, "a dataset");
     return {
@@ -228,8 +244,8 @@ export class TestMarket implements AsyncDisposable {
         classes: 3,
         target_shape: [],
       },
-      settings: { batch_size: 10, epochs: 10, checkpoint_every_steps: 25 },
-      requirements: { device: "any" },
+      settings: { batch_size: 10, epochs: 10, checkpoint_every_steps: 5 },
+      requirements: { device: "any", verification: "required" },
     };
   }
 
@@ -370,6 +386,7 @@ const TEST_CONFIG: ServerContext["config"] = {
   scheduler: { pollingIntervalMs: 5_000, maxJobsPerNode: 5, timeoutSeconds: 3_600 },
   jwt: { secret: undefined, p2pTokenExpirationSeconds: 3_600 },
   payments: { faucet: true, cancelRefund: "uncommitted" },
+  verification: { isEnabled: false, waitMs: 600_000, auditedShare: 0, canariesPerDay: 0 },
   logging: { level: "silent" },
 };
 

@@ -27,6 +27,7 @@ export interface Task {
   readonly jobId: string;
   readonly fencingToken: bigint;
   readonly totalSteps: bigint;
+  readonly settings: { readonly checkpointEverySteps: number };
   readonly resume?: { readonly step: bigint; readonly cid: string };
   readonly [field: string]: unknown;
 }
@@ -41,6 +42,7 @@ export class TestNode {
   readonly #reading: Promise<void>;
   #arrived = Promise.withResolvers<void>();
   #sequence = 0n;
+  readonly #committed = new Map<string, bigint>();
   #uploads = 0;
   /** Why the stream ended, once it has. */
   ended: unknown = "open";
@@ -87,9 +89,18 @@ export class TestNode {
     return this.report("progress", { ...idOf(task), step, epoch: 1, loss, samplesPerSecond: 100, secondsLeft: 5 });
   }
 
-  /** Uploads a state and commits it. */
+  /** Uploads a state and commits it, after those that are due before it. */
   async checkpoint(task: Task, step: bigint): Promise<Verdict> {
-    return this.report("checkpoint", { ...idOf(task), step, ...(await this.artifact(`state at ${step}`)) });
+    const every = BigInt(task.settings.checkpointEverySteps);
+    const done = this.#committed.get(task.assignmentId) ?? task.resume?.step ?? 0n;
+    for (let due = (done / every + 1n) * every; due < step; due += every) await this.#commit(task, due);
+    return this.#commit(task, step);
+  }
+
+  async #commit(task: Task, step: bigint): Promise<Verdict> {
+    this.#committed.set(task.assignmentId, step);
+    const state = await this.artifact(`state at ${step}`);
+    return this.report("checkpoint", { ...idOf(task), step, initialSha256: "", ...state });
   }
 
   async result(task: Task): Promise<Verdict> {
@@ -103,6 +114,8 @@ export class TestNode {
       lowering: String(task["lowering"]),
       build: "test-1",
       hardwareClass: "test-cpu",
+      chainRoot: "",
+      initialSha256: "",
     });
   }
 

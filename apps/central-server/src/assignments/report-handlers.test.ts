@@ -38,7 +38,10 @@ describe("reports of older nodes", () => {
       errorMessage: "",
     };
     expect(await market.call("JobStatusService.reportJobResult", machine.apiKey, result)).toEqual({ status: 1 });
-    expect(await market.job(user, jobId)).toMatchObject({ state: "COMPLETED", verification: "unverified" });
+    expect(await market.job(user, jobId)).toMatchObject({
+      state: "COMPLETED",
+      verification: { verdict: "unverified" },
+    });
     await expect(market.call("JobStatusService.updateJobStatus", machine.apiKey, update)).rejects.toMatchObject({
       code: "central/job-not-assigned",
       rpc: "not-found",

@@ -111,7 +111,7 @@ async function claimed(
   const nodeId: NodeId = parseNodeId(request.nodeId);
   const jobId = parseJobId(request.jobId);
   await owners.requireSpeakerFor(nodeId, principalOf(context));
-  const found = (await live.ofNode(nodeId)).find((one) => one.jobId === jobId);
+  const found = (await live.ofNode(nodeId)).find((one) => one.jobId === jobId && one.kind === "TRAIN");
   if (!found) throw new AppError(ASSIGNMENT_ERRORS.JOB_NOT_ASSIGNED, { jobId, nodeId });
   return found;
 }
@@ -145,5 +145,7 @@ async function finish({ attempts }: ReportHandlerOptions, live: LiveAssignment, 
     lowering: "",
     build: "",
     hardwareClass: "",
+    chainRoot: "",
+    initialSha256: "",
   });
 }

@@ -2,7 +2,15 @@
  * NodeService.StreamTasks: a node says hello and what it still runs; the server sends assignments and answers every
  * report with its verdict. The node's key must be that of the node that it says it is.
  */
-import { AppError, errorMessage, isAppError, parseAssignmentId, parseNodeId, type NodeId } from "@cyxwiz/primitives";
+import {
+  AppError,
+  errorMessage,
+  isAppError,
+  parseAssignmentId,
+  parseNodeId,
+  printable,
+  type NodeId,
+} from "@cyxwiz/primitives";
 import type { Clock, Logger } from "@cyxwiz/platform";
 import { Blame, type Artifact, type NodeService, type NodeTaskMessage, type TaskStreamHello } from "@cyxwiz/protocol";
 import type { RpcContext, ServiceHandlers } from "@cyxwiz/protocol/server";
@@ -13,11 +21,14 @@ import { ASSIGNMENT_ERRORS } from "./assignment-errors.ts";
 import type { AssignmentService } from "./assignment-service.ts";
 import type { ReportedArtifact } from "./artifact.ts";
 import type { AttemptEnd } from "./attempt-end.ts";
-import { LEASE_MS, MAX_RESENDS } from "./limits.ts";
+import { LEASE_MS, MAX_ABILITY_TEXT, MAX_RESENDS } from "./limits.ts";
 import type { AssignmentClaim, LiveAssignments } from "./live-assignments.ts";
 import { taskMessage } from "./task-message.ts";
 import type { TaskStream, TaskStreams } from "./task-streams.ts";
 import type { Database } from "../database/open-database.ts";
+import type { ChallengeService } from "../challenges/challenge-service.ts";
+import type { JobChanges } from "../jobs/job-changes.ts";
+import type { ReportedRerun, RerunService } from "../verification/rerun-service.ts";
 
 export interface StreamTasksOptions {
   readonly db: Database;
@@ -27,6 +38,9 @@ export interface StreamTasksOptions {
   readonly live: LiveAssignments;
   readonly assignments: AssignmentService;
   readonly attempts: AttemptEnd;
+  readonly reruns: RerunService;
+  readonly changes: JobChanges;
+  readonly challenges: Pick<ChallengeService, "answered">;
   readonly owners: NodeOwners;
   readonly heartbeats: HeartbeatService;
   readonly principalOf: (context: RpcContext) => Principal;
@@ -35,7 +49,7 @@ export interface StreamTasksOptions {
 }
 
 type StreamTasks = NonNullable<ServiceHandlers<typeof NodeService>["streamTasks"]>;
-type Report = Exclude<NodeTaskMessage["message"], { case: "hello" } | { case: undefined }>;
+type Report = Exclude<NodeTaskMessage["message"], { case: "hello" } | { case: "calibration" } | { case: undefined }>;
 
 export function createStreamTasks(options: StreamTasksOptions): StreamTasks {
   return async function* streamTasks(requests, context) {
@@ -44,6 +58,7 @@ export function createStreamTasks(options: StreamTasksOptions): StreamTasks {
     const nodeId = parseNodeId(hello.nodeId);
     await options.owners.requireSpeakerFor(nodeId, options.principalOf(context));
     await options.heartbeats.beat(nodeId, "grpc", []);
+    await noteAbilities(options.db, nodeId, hello);
     const stream = options.streams.open(nodeId);
     const end = (): void => options.streams.closed(stream);
     context.signal.addEventListener("abort", end, { once: true });
@@ -69,6 +84,22 @@ async function readHello(reports: AsyncIterator<NodeTaskMessage>): Promise<TaskS
   return message.value;
 }
 
+/** What the node computes with now: work is pinned to it, and a node may have been upgraded since it registered. */
+async function noteAbilities(db: Database, nodeId: NodeId, hello: TaskStreamHello): Promise<void> {
+  const { build, hardwareClass, lowerings } = hello;
+  if (build === "" || hardwareClass === "") return;
+  await db
+    .updateTable("compute_units")
+    .set({
+      build: printable(build).slice(0, MAX_ABILITY_TEXT),
+      hardware_class: printable(hardwareClass).slice(0, MAX_ABILITY_TEXT),
+      ...(lowerings[0] !== undefined && { lowering: printable(lowerings[0]).slice(0, MAX_ABILITY_TEXT) }),
+    })
+    .where("machine_id", "=", nodeId)
+    .where("build", "is not", null)
+    .execute();
+}
+
 /**
  * Brings both sides to what the database says: work that the node should not do is called off, leases of what it does
  * are extended, and what it lost (it was started again) is handed to it again from the last checkpoint.
@@ -80,6 +111,8 @@ async function reconcile(options: StreamTasksOptions, stream: TaskStream, hello:
     const match = owned.find((one) => one.assignmentId === running.assignmentId);
     if (match?.fencingToken === running.fencingToken) {
       live.extend(match.assignmentId);
+      // What was asked for while the node was away.
+      for (const change of await options.changes.waiting(match)) stream.send({ case: "change", value: change });
       continue;
     }
     const { assignmentId, fencingToken } = running;
@@ -89,8 +122,12 @@ async function reconcile(options: StreamTasksOptions, stream: TaskStream, hello:
   for (const lost of owned) {
     if (hello.running.some((running) => running.assignmentId === lost.assignmentId)) continue;
     lost.resends++;
-    if (lost.resends > MAX_RESENDS) await attempts.abandoned(lost);
-    else stream.send(await taskMessage(db, lost.assignmentId));
+    if (lost.resends > MAX_RESENDS) {
+      await attempts.abandoned(lost);
+      continue;
+    }
+    await options.changes.returned(lost);
+    stream.send(await taskMessage(db, lost.assignmentId));
   }
 }
 
@@ -104,7 +141,10 @@ async function readReports(
     for (let next = await reports.next(); !next.done; next = await reports.next()) {
       const { message, sequence } = next.value;
       if (message.case === undefined || message.case === "hello") continue;
+      // Before anything else: what a unit needed for it is measured until now.
+      if (message.case === "calibration") await options.challenges.answered(stream.nodeId, message.value);
       await options.heartbeats.beat(stream.nodeId, "grpc", []);
+      if (message.case === "calibration") continue;
       stream.send({ case: "answer", value: { sequence, ...(await answer(options, stream.nodeId, message)) } });
     }
   } catch (error) {
@@ -173,6 +213,10 @@ async function take(options: StreamTasksOptions, nodeId: NodeId, report: Report)
         onnx: artifactOf(report.value.onnx),
         weights: artifactOf(report.value.weights),
       });
+    case "changeApplied":
+      return options.changes.applied(claim, report.value);
+    case "rerun":
+      return options.reruns.reported(claim, rerunOf(report.value));
     case "failed":
       return attempts.failed(claim, { ...report.value, blame: blameOf(report.value.blame) });
     case "cancelled":
@@ -194,6 +238,26 @@ function progressOf(report: WireProgress): Parameters<AssignmentService["progres
     testAccuracy: report.testAccuracy ?? null,
     samplesPerSecond: report.samplesPerSecond,
     secondsLeft: report.secondsLeft,
+  };
+}
+
+type WireRerun = Extract<Report, { case: "rerun" }>["value"];
+
+function rerunOf(report: WireRerun): ReportedRerun {
+  const { failureCode, failureStep, seconds, lowering, build, hardwareClass } = report;
+  return {
+    answer: {
+      initial_sha256: report.initialSha256,
+      end_sha256: report.endSha256,
+      onnx_sha256: report.onnxSha256,
+      weights_sha256: report.weightsSha256,
+      failure: failureCode === "" ? null : { code: failureCode, step: Number(failureStep) },
+    },
+    distance: report.distance ?? null,
+    seconds,
+    lowering,
+    build,
+    hardwareClass,
   };
 }
 

@@ -77,6 +77,12 @@ const schema = z.strictObject({
       .default("uncommitted")
       .describe(`one of ${CANCEL_REFUNDS.join(", ")}`),
   }),
+  verification: z.strictObject({
+    enabled: z.boolean().default(true).describe("true or false; false accepts every result as unverified"),
+    wait_seconds: whole(0, 86_400, 600),
+    audit_percent: whole(0, 100, 10),
+    canaries_per_day: whole(0, 10_000, 0),
+  }),
   logging: z.strictObject({
     level: z
       .enum(LOG_LEVELS)
@@ -103,7 +109,7 @@ export type ValidatedConfig =
 export function validateConfig(sections: unknown): ValidatedConfig {
   const result = schema.safeParse(sections);
   if (!result.success) return { kind: "refused", path: (result.error.issues[0]?.path ?? []).map(String) };
-  const { server, database, redis, blockchain, scheduler, jwt, payments, logging } = result.data;
+  const { server, database, redis, blockchain, scheduler, jwt, payments, verification, logging } = result.data;
   const config: CentralServerConfig = {
     server: {
       grpcAddress: server.grpc_address,
@@ -121,6 +127,12 @@ export function validateConfig(sections: unknown): ValidatedConfig {
     },
     jwt: { secret: jwt.secret, p2pTokenExpirationSeconds: jwt.p2p_token_expiration_seconds },
     payments: { faucet: payments.faucet, cancelRefund: payments.cancel_refund },
+    verification: {
+      isEnabled: verification.enabled,
+      waitMs: verification.wait_seconds * 1_000,
+      auditedShare: verification.audit_percent / 100,
+      canariesPerDay: verification.canaries_per_day,
+    },
     logging: { level: logging.level },
   };
   return { kind: "valid", config };

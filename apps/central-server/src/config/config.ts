@@ -23,5 +23,15 @@ export interface CentralServerConfig {
   /** `secret` is undefined only with an embedded database, which keeps one of its own. */
   readonly jwt: { readonly secret: string | undefined; readonly p2pTokenExpirationSeconds: number };
   readonly payments: { readonly faucet: boolean; readonly cancelRefund: CancelRefund };
+  readonly verification: {
+    /** False: results are accepted as unverified. */
+    readonly isEnabled: boolean;
+    /** How long a verifier of the same class is waited for; as long again for any. */
+    readonly waitMs: number;
+    /** Part of the jobs, 0 to 1, that two owners have to agree on. */
+    readonly auditedShare: number;
+    /** Jobs of the platform with known answers that are sent to random nodes, on average. */
+    readonly canariesPerDay: number;
+  };
   readonly logging: { readonly level: LogLevel };
 }

@@ -19,6 +19,14 @@ export interface MarketDatabase {
   jobs: JobsTable;
   assignments: AssignmentsTable;
   checkpoints: CheckpointsTable;
+  job_changes: JobChangesTable;
+  verifications: VerificationsTable;
+  reruns: RerunsTable;
+  receipts: ReceiptsTable;
+  networks: NetworksTable;
+  reputation_receipts: ReputationReceiptsTable;
+  penalties: PenaltiesTable;
+  challenges: ChallengesTable;
   job_events: JobEventsTable;
   loss_points: LossPointsTable;
   ledger_transactions: LedgerTransactionsTable;
@@ -33,7 +41,7 @@ export interface UsersTable {
   username: string;
   name: string;
   password_hash: string;
-  role: Defaulted<"user" | "admin">;
+  role: Defaulted<"user" | "admin" | "platform">;
   wallet_address: string | null;
   created_at: Date;
 }
@@ -57,6 +65,7 @@ export interface MachinesTable {
   reputation: number;
   jobs_completed: Defaulted<number>;
   jobs_failed: Defaulted<number>;
+  successes_counted: Defaulted<number>;
   last_seen_at: Date | null;
   registered_at: Date;
 }
@@ -76,6 +85,8 @@ export interface ComputeUnitsTable {
   lowering: string | null;
   build: string | null;
   hardware_class: string | null;
+  calibration: ColumnType<unknown, string | null | undefined, string | null>;
+  challenged_at: ColumnType<Date | null, Date | null | undefined, Date | null>;
   status: string;
   status_reason: string | null;
   load_percent: Defaulted<number>;
@@ -85,6 +96,7 @@ export interface ComputeUnitsTable {
 interface ObjectsTable {
   cid: string;
   size_bytes: bigint;
+  sha256: string;
   created_at: Date;
 }
 
@@ -142,6 +154,7 @@ export interface JobsTable {
   result: ColumnType<unknown, string | null | undefined, string | null>;
   failure: ColumnType<unknown, string | null | undefined, string | null>;
   verification: Defaulted<string>;
+  initial_sha256: ColumnType<string | null, string | null | undefined, string | null>;
   cancel_keep_model: boolean | null;
   created_at: Date;
   started_at: Date | null;
@@ -157,6 +170,9 @@ export interface AssignmentsTable {
   state: string;
   fencing_token: Generated<bigint>;
   from_step: bigint;
+  lowering: string;
+  build: string;
+  hardware_class: string;
   lease_expires_at: Date;
   offered_at: Date;
   accepted_at: Date | null;
@@ -175,6 +191,104 @@ interface CheckpointsTable {
   unit_id: string;
   machine_id: string;
   committed_at: Date;
+}
+
+export interface JobChangesTable {
+  id: string;
+  job_id: string;
+  learning_rate: number | null;
+  batch_size: number | null;
+  stop: Defaulted<boolean>;
+  signature: string;
+  requested_at: Date;
+  applied_step: ColumnType<bigint | null, bigint | null | undefined, bigint | null>;
+  applied_by: ColumnType<string | null, string | null | undefined, string | null>;
+}
+
+export interface VerificationsTable {
+  id: string;
+  job_id: string;
+  assignment_id: string | null;
+  subject: "interval" | "failure";
+  ending: Json<unknown>;
+  chain: Json<unknown>;
+  root: string;
+  machine_id: string | null;
+  lowering: string | null;
+  build: string | null;
+  hardware_class: string | null;
+  from_step: bigint | null;
+  to_step: bigint | null;
+  is_audited: Defaulted<boolean>;
+  drawn_at: Date;
+  decided_at: ColumnType<Date | null, Date | null | undefined, Date | null>;
+  verdict: ColumnType<string | null, string | null | undefined, string | null>;
+}
+
+export interface RerunsTable {
+  assignment_id: string;
+  verification_id: string;
+  unit_id: string;
+  machine_id: string;
+  owner_id: string;
+  is_platform: boolean;
+  mode: "exact" | "distance";
+  pay: bigint;
+  inputs: string[];
+  paid: Defaulted<bigint>;
+  outcome: ColumnType<string | null, string | null | undefined, string | null>;
+  reasons: ColumnType<unknown, string | null | undefined, string | null>;
+  distance: ColumnType<number | null, number | null | undefined, number | null>;
+  reported_at: ColumnType<Date | null, Date | null | undefined, Date | null>;
+}
+
+interface ReceiptsTable {
+  job_id: string;
+  /** The canonical JSON that is signed. */
+  body: string;
+  key_id: string;
+  signature: string;
+  issued_at: Date;
+}
+
+interface NetworksTable {
+  id: string;
+  created_at: Date;
+}
+
+interface ReputationReceiptsTable {
+  id: Generated<bigint>;
+  machine_id: string;
+  at: Date;
+  cause: string;
+  evidence: Json<unknown>;
+  score_before: number;
+  score_after: number;
+}
+
+interface PenaltiesTable {
+  id: Generated<bigint>;
+  machine_id: string;
+  at: Date;
+  cause: string;
+  percent: number;
+  is_ban: boolean;
+  is_applied: boolean;
+  evidence: Json<unknown>;
+}
+
+interface ChallengesTable {
+  id: string;
+  unit_id: string;
+  machine_id: string;
+  seed: string;
+  rounds: Json<unknown>;
+  cause: string;
+  issued_at: Date;
+  deadline_at: Date;
+  ended_at: ColumnType<Date | null, Date | null | undefined, Date | null>;
+  outcome: ColumnType<string | null, string | null | undefined, string | null>;
+  measured: ColumnType<unknown, string | null | undefined, string | null>;
 }
 
 interface JobEventsTable {
@@ -214,6 +328,7 @@ interface UnitEarningsTable {
   job_id: string;
   unit_id: string;
   owner_id: string;
+  kind: Defaulted<"TRAIN" | "VERIFY">;
   amount: bigint;
   earned_at: Date;
 }

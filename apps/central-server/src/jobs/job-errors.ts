@@ -11,6 +11,8 @@ export const JOB_ERRORS: {
   readonly JOB_TYPE_UNSUPPORTED: ErrorSpec<{ jobType: number }>;
   readonly DATASET_MISSING: ErrorSpec<Record<never, never>>;
   readonly JOB_CONFIG_MALFORMED: ErrorSpec<{ problems: readonly string[] }>;
+  readonly BATCH_NOT_DIVISOR: ErrorSpec<{ asked: number; own: number; allowed: readonly number[] }>;
+  readonly CHANGES_EXCEEDED: ErrorSpec<{ jobId: string; allowed: number }>;
   readonly CEILING_EXCEEDED: ErrorSpec<{ ceiling: string; amount: string }>;
 } = {
   JOB_NOT_FOUND: {
@@ -36,7 +38,7 @@ export const JOB_ERRORS: {
     code: "central/job-already-ended",
     rpc: "failed-precondition",
     retry: "never",
-    message: (c) => `the job ${c.jobId} is ${c.state}: there is nothing left to cancel`,
+    message: (c) => `the job ${c.jobId} is ${c.state}: there is nothing left to change or cancel`,
   },
   JOB_NOT_ENDED: {
     code: "central/job-not-ended",
@@ -49,7 +51,7 @@ export const JOB_ERRORS: {
     rpc: "failed-precondition",
     retry: "backoff",
     message: (c) =>
-      `every step of the job ${c.jobId} is done and its result is being checked: it cannot be cancelled now`,
+      `every step of the job ${c.jobId} is done and its result is being checked: it cannot be changed or cancelled now`,
   },
   MODEL_NOT_FOUND: {
     code: "central/model-not-found",
@@ -76,6 +78,19 @@ export const JOB_ERRORS: {
     rpc: "invalid-argument",
     retry: "never",
     message: (c) => `the job's configuration is not allowed: ${c.problems.join("; ")}`,
+  },
+  BATCH_NOT_DIVISOR: {
+    code: "central/batch-size-not-a-divisor",
+    rpc: "out-of-range",
+    retry: "never",
+    message: (c) =>
+      `batch_size ${c.asked} does not divide the job's ${c.own}: a step keeps its samples and its price, so allowed are ${c.allowed.join(", ")}`,
+  },
+  CHANGES_EXCEEDED: {
+    code: "central/changes-exceeded",
+    rpc: "resource-exhausted",
+    retry: "never",
+    message: (c) => `the job ${c.jobId} was changed ${c.allowed} times already: every change stays in its receipt`,
   },
   CEILING_EXCEEDED: {
     code: "central/payment-ceiling-exceeded",

@@ -1,6 +1,8 @@
 /** Jobs with what is shown beside them: quote, escrow, and the node that works or worked on them last. */
 import { AppError, type JobId, type UserId } from "@cyxwiz/primitives";
+import type { Selectable } from "kysely";
 import type { Database } from "../database/open-database.ts";
+import type { JobChangesTable } from "../database/schema.ts";
 import { JOB_ERRORS } from "./job-errors.ts";
 import type { JobRow } from "./job-state.ts";
 import { MAX_CHECKPOINTS_SHOWN, MAX_EVENTS_SHOWN } from "./limits.ts";
@@ -24,6 +26,18 @@ export interface JobRecord {
     readonly device: string;
     readonly ended_at: Date | null;
   } | null;
+  /** The latest check. */
+  readonly verification: { readonly from_step: bigint | null; readonly to_step: bigint | null } | null;
+  /** Re-runs of the latest check, in the order in which they were asked for. */
+  readonly reruns: readonly {
+    readonly machine_id: string;
+    readonly name: string;
+    readonly is_platform: boolean;
+    readonly outcome: string | null;
+    readonly distance: number | null;
+    readonly paid: bigint;
+  }[];
+  readonly hasReceipt: boolean;
 }
 
 export interface JobHistory {
@@ -34,6 +48,7 @@ export interface JobHistory {
     readonly sha256: string;
     readonly size_bytes: bigint;
   }[];
+  readonly changes: readonly Selectable<JobChangesTable>[];
 }
 
 /** A page position: jobs older than this one, in the order of creation and id. */
@@ -89,7 +104,14 @@ export async function historyOf(db: Database, jobId: JobId): Promise<JobHistory>
     .orderBy("step", "desc")
     .limit(MAX_CHECKPOINTS_SHOWN)
     .execute();
-  return { events: events.toReversed(), checkpoints: checkpoints.toReversed() };
+  const changes = await db
+    .selectFrom("job_changes")
+    .selectAll()
+    .where("job_id", "=", jobId)
+    .orderBy("requested_at")
+    .orderBy("id")
+    .execute();
+  return { events: events.toReversed(), checkpoints: checkpoints.toReversed(), changes };
 }
 
 /** The history's line that hides a job from its user's lists. */
@@ -124,10 +146,9 @@ async function records(db: Database, narrow: (query: JobsQuery) => JobsQuery): P
     .where("id", "in", quoteIds)
     .execute();
   const escrows = await db.selectFrom("escrows").selectAll().where("quote_id", "in", quoteIds).execute();
-  const attempts = await latestAttempts(
-    db,
-    jobs.map((job) => job.id),
-  );
+  const jobIds = jobs.map((job) => job.id);
+  const attempts = await latestAttempts(db, jobIds);
+  const checks = await latestChecks(db, jobIds);
   return jobs.flatMap((job) => {
     const quote = quotes.find((one) => one.id === job.quote_id);
     if (!quote) return [];
@@ -136,6 +157,7 @@ async function records(db: Database, narrow: (query: JobsQuery) => JobsQuery): P
       quote,
       escrow: escrows.find((one) => one.quote_id === job.quote_id) ?? null,
       attempt: attempts.find((one) => one.job_id === job.id) ?? null,
+      ...checks(job.id),
     };
   });
 }
@@ -156,7 +178,54 @@ async function latestAttempts(db: Database, jobIds: readonly string[]) {
       "assignments.ended_at",
     ])
     .where("assignments.job_id", "in", [...jobIds])
+    .where("assignments.kind", "=", "TRAIN")
     .orderBy("assignments.job_id")
     .orderBy("assignments.fencing_token", "desc")
     .execute();
 }
+
+type Checks = Pick<JobRecord, "verification" | "reruns" | "hasReceipt">;
+
+/** The latest check of each job, with its re-runs, and whether a receipt came of it. */
+async function latestChecks(db: Database, jobIds: readonly string[]): Promise<(jobId: string) => Checks> {
+  const verifications = await db
+    .selectFrom("verifications")
+    .distinctOn("job_id")
+    .select(["id", "job_id", "from_step", "to_step"])
+    .where("job_id", "in", [...jobIds])
+    .orderBy("job_id")
+    .orderBy("drawn_at", "desc")
+    .execute();
+  const reruns = await db
+    .selectFrom("reruns")
+    .innerJoin("machines", "machines.id", "reruns.machine_id")
+    .innerJoin("assignments", "assignments.id", "reruns.assignment_id")
+    .select([
+      "reruns.verification_id",
+      "reruns.machine_id",
+      "machines.name",
+      "reruns.is_platform",
+      "reruns.outcome",
+      "reruns.distance",
+      "reruns.paid",
+    ])
+    .where("verification_id", "in", [NO_ID, ...verifications.map((one) => one.id)])
+    .orderBy("assignments.fencing_token")
+    .execute();
+  const receipts = await db
+    .selectFrom("receipts")
+    .select("job_id")
+    .where("job_id", "in", [...jobIds])
+    .execute();
+  return (jobId) => {
+    const verification = verifications.find((one) => one.job_id === jobId) ?? null;
+    return {
+      verification,
+      reruns: reruns.filter((rerun) => rerun.verification_id === verification?.id),
+      hasReceipt: receipts.some((receipt) => receipt.job_id === jobId),
+    };
+  };
+}
+
+/** An id that no row has: `in ()` is no SQL. */
+const NO_ID = "00000000-0000-0000-0000-000000000000";

@@ -3,6 +3,7 @@ import { AppError, parseCid, parseJobId, parseQuoteId } from "@cyxwiz/primitives
 import type { ObjectStore } from "@cyxwiz/cyxcloud";
 import {
   cancelJobRequestSchema,
+  changeJobRequestSchema,
   jobListSchema,
   JOB_STATES,
   jobSchema,
@@ -12,21 +13,24 @@ import {
 import { z } from "zod";
 import type { Database } from "../database/open-database.ts";
 import { sendObject } from "../objects/send-object.ts";
+import { quoteOf } from "../quotes/quote-record.ts";
 import { userOf, type AuthenticatedHooks } from "../rest/authenticated.ts";
 import type { RestApp } from "../rest/rest-app.ts";
+import type { JobChanges } from "./job-changes.ts";
 import { readJobCursor, writeJobCursor } from "./job-cursor.ts";
 import { JOB_ERRORS } from "./job-errors.ts";
 import { findJob } from "./job-query.ts";
 import type { JobReader } from "./job-reader.ts";
 import type { JobService } from "./job-service.ts";
 import { DEFAULT_JOBS_PAGE, MAX_JOBS_PAGE } from "./limits.ts";
-import type { JobResultRecord } from "./settlement-service.ts";
+import type { JobResultRecord } from "../verification/job-ending.ts";
 
 export interface JobRouteOptions {
   readonly db: Database;
   readonly hooks: AuthenticatedHooks;
   readonly store: ObjectStore;
   readonly jobs: JobService;
+  readonly changes: JobChanges;
   readonly reader: JobReader;
 }
 
@@ -41,9 +45,10 @@ export function registerJobRoutes(app: RestApp, options: JobRouteOptions): void 
   registerCommandRoutes(app, options);
   registerReadRoutes(app, options);
   registerResultRoutes(app, options);
+  registerGraphRoute(app, options);
 }
 
-function registerCommandRoutes(app: RestApp, { hooks, jobs, reader }: JobRouteOptions): void {
+function registerCommandRoutes(app: RestApp, { hooks, jobs, changes, reader }: JobRouteOptions): void {
   app.post(
     "/api/jobs",
     {
@@ -79,6 +84,41 @@ function registerCommandRoutes(app: RestApp, { hooks, jobs, reader }: JobRouteOp
       const jobId = parseJobId(request.params.id);
       await jobs.cancel({ userId, jobId, reason: request.body.reason, keepModel: request.body.keep_model });
       return reader.one(jobId, userId);
+    },
+  );
+  app.post(
+    "/api/jobs/:id/changes",
+    {
+      onRequest: hooks.requireUser,
+      schema: {
+        tags: ["jobs"],
+        summary: "Change a running job: learning rate, batch size, or end it now with its model",
+        params: jobParams,
+        body: changeJobRequestSchema,
+        response: { 200: jobSchema },
+      },
+    },
+    async (request) => {
+      const { userId } = userOf(request);
+      const jobId = parseJobId(request.params.id);
+      await changes.ask({ jobId, userId, change: request.body });
+      return reader.one(jobId, userId);
+    },
+  );
+}
+
+/** The graph as it was quoted: what a receipt's hash is of. */
+function registerGraphRoute(app: RestApp, { db, hooks }: JobRouteOptions): void {
+  app.get(
+    "/api/jobs/:id/graph",
+    {
+      onRequest: hooks.requireUser,
+      schema: { tags: ["jobs"], summary: "The graph of a job, as a .cyxwiz document", params: jobParams },
+    },
+    async (request, reply) => {
+      const { job } = await findJob(db, parseJobId(request.params.id), userOf(request).userId);
+      const { graph } = await quoteOf(db, job);
+      return reply.type("application/json").send(graph);
     },
   );
 }

@@ -21,13 +21,13 @@ import type { JobSignals } from "./job-signals.ts";
 import { isEnded, lockJob, noteJobEvent, type JobRow } from "./job-state.ts";
 import type { LiveProgress } from "./live-progress.ts";
 import { newId } from "./new-id.ts";
-import type { SettlementService } from "./settlement-service.ts";
+import type { JobEndings } from "./settlement-service.ts";
 import { SubmissionBatch, type Submission } from "./submission-batch.ts";
 import { insertSubmitted } from "./submitted-jobs.ts";
 
 export interface JobServiceOptions extends TransactionContext {
   readonly escrows: Pick<EscrowService, "lock" | "lockPlain">;
-  readonly settlements: SettlementService;
+  readonly endings: JobEndings;
   readonly signals: JobSignals;
   readonly streams: TaskStreams;
   readonly live: LiveAssignments;
@@ -72,7 +72,7 @@ export class JobService {
    * @throws AppError `central/job-not-found`, `central/job-already-ended`, `central/job-in-verification`.
    */
   async cancel({ userId, jobId, reason, keepModel }: Cancellation): Promise<void> {
-    const { settlements, signals, streams, live, progress, wakeScheduler } = this.#options;
+    const { endings, signals, streams, live, progress, wakeScheduler } = this.#options;
     const told = reason ? `cancelled by its user: ${reason}` : "cancelled by its user";
     const held = await inTransaction(this.#options, async (transaction) => {
       const job = await ownJob(transaction, jobId, userId);
@@ -83,7 +83,7 @@ export class JobService {
         await this.#requestCancel(transaction, job, told);
         return { attempt, hasEnded: false };
       }
-      await settlements.end(transaction, job, { kind: "cancelled", reason: told });
+      await endings.end(transaction, job, { kind: "cancelled", reason: told });
       return { attempt, hasEnded: true };
     });
     const { attempt, hasEnded } = held;
@@ -94,7 +94,7 @@ export class JobService {
     }
     if (hasEnded) {
       progress.forget(jobId);
-      settlements.committed();
+      endings.committed();
       wakeScheduler();
     }
     signals.changed(jobId);

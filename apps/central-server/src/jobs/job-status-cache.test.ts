@@ -29,13 +29,16 @@ function inState(state: string, escrow: "LOCKED" | "SETTLING" | "SETTLED" = "LOC
         progress: {},
         result: null,
         failure: null,
-        verification: "NONE",
+        verification: "pending",
       } as unknown as JobRow,
       quote: { amount: 1n, seed: "0", offer: {} },
       escrow: { state: escrow, ...paid },
       attempt: null,
+      verification: null,
+      reruns: [],
+      hasReceipt: false,
     },
-    history: { events: [], checkpoints: [] },
+    history: { events: [], checkpoints: [], changes: [] },
   };
 }
 

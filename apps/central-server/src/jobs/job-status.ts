@@ -5,7 +5,7 @@ import type { ServiceHandlers } from "@cyxwiz/protocol/server";
 import type { JobHistory, JobRecord } from "./job-query.ts";
 import { presentPayment, progressOf } from "./job-view.ts";
 import type { JobProgress } from "./live-progress.ts";
-import type { JobFailure, JobResultRecord } from "./settlement-service.ts";
+import type { JobFailure, JobResultRecord } from "../verification/job-ending.ts";
 
 type Answer = Awaited<ReturnType<NonNullable<ServiceHandlers<typeof JobService>["getJobStatus"]>>>;
 /** JobStatus as a plain object. */

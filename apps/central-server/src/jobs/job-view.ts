@@ -1,5 +1,5 @@
 /** A job as REST shows it. Pure: everything it needs is given. */
-import { amount, formatAmount, ZERO } from "@cyxwiz/primitives";
+import { addAmounts, amount, formatAmount, ZERO } from "@cyxwiz/primitives";
 import type { EscrowState, JobState } from "@cyxwiz/market";
 import type { Job } from "@cyxwiz/protocol/rest";
 import { parseEscrowShares } from "../payments/escrow-service.ts";
@@ -7,9 +7,9 @@ import type { QuotedOffer } from "../quotes/quote-record.ts";
 import type { JobHistory, JobRecord } from "./job-query.ts";
 import { isEnded } from "./job-state.ts";
 import { NO_PROGRESS, type JobProgress } from "./live-progress.ts";
-import type { JobFailure, JobResultRecord } from "./settlement-service.ts";
+import type { JobFailure, JobResultRecord } from "../verification/job-ending.ts";
 
-export type JobSummary = Omit<Job, "events" | "checkpoints" | "placement">;
+export type JobSummary = Omit<Job, "events" | "checkpoints" | "placement" | "changes">;
 
 /** What is known of a job beside its rows. */
 export interface JobNow {
@@ -28,6 +28,14 @@ export function presentJob(record: JobRecord, history: JobHistory, now: JobNow):
       cid,
       sha256,
       size_bytes: Number(size_bytes),
+    })),
+    changes: history.changes.map((change) => ({
+      change_id: change.id,
+      learning_rate: change.learning_rate,
+      batch_size: change.batch_size,
+      stop: change.stop,
+      requested_at: change.requested_at.toISOString(),
+      applied_step: change.applied_step === null ? null : Number(change.applied_step),
     })),
     events: history.events.map(({ at, kind, message }) => ({ at: at.toISOString(), kind, message })),
   };
@@ -75,11 +83,31 @@ export function presentSummary(record: JobRecord, now: JobNow): JobSummary {
       ? { node_id: attempt.node_id, name: attempt.node_name, unit_id: attempt.unit_id, device: attempt.device }
       : null,
     payment: presentPayment(record),
-    verification: job.verification as Job["verification"],
+    verification: presentVerification(record),
+    has_receipt: record.hasReceipt,
     seed: quote.seed,
     failure: job.failure as JobFailure | null,
     waiting_because: now.waitingBecause,
     files: { onnx: result?.onnx ?? null, weights: result?.weights ?? null },
+  };
+}
+
+/** How the result was checked, and by whom. */
+function presentVerification({ job, verification, reruns }: JobRecord): Job["verification"] {
+  const paid = reruns.map((rerun) => amount(rerun.paid));
+  const isDrawn = verification !== null && verification.from_step !== null && verification.to_step !== null;
+  return {
+    verdict: job.verification as Job["verification"]["verdict"],
+    interval: isDrawn ? { from: Number(verification.from_step), to: Number(verification.to_step) } : null,
+    reruns: reruns.map(({ machine_id, name, is_platform, outcome, distance, paid: units }) => ({
+      node_id: machine_id,
+      node_name: name,
+      is_platform,
+      outcome: outcome as Job["verification"]["reruns"][number]["outcome"],
+      distance,
+      paid: formatAmount(amount(units)),
+    })),
+    paid: formatAmount(addAmounts(...paid)),
   };
 }
 

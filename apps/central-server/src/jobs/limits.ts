@@ -47,3 +47,6 @@ export const DEFAULT_PRICE_LIMIT: Amount = amount(100n * UNITS_PER_TOKEN);
 
 /** Text that a node sends along with a failure, kept up to this length. */
 export const MAX_REPORT_TEXT = 1_000;
+
+/** Changes by the user to one job: more than a person makes by hand, few enough for a receipt that is read. */
+export const MAX_CHANGES = 200;

@@ -1,9 +1,9 @@
 /**
- * The end of a job and of its money, in one transaction: state, assignment, earnings, escrow and the outbox row that
- * pays.
+ * The end of a job and of its money, in one transaction: state, assignment, earnings, escrow, receipt and the outbox rows
+ * that pay.
  *
  * Who is paid follows from the checkpoints alone: each commits the steps from the one before it up to its own, for the
- * unit that stored it. The line that pays an owner: `end` here → market's `settlementOf` → `EscrowService.startSettlement`
+ * unit that stored it. The line that pays an owner: `settle` here → market's `settlementOf` → `EscrowService.startSettlement`
  * (writes `unit_earnings` and the outbox row) → after the commit the outbox → `EscrowService.confirmSettlement` → the rail.
  */
 import { amount, type JobId, type QuoteId, type UnitId, type UserId } from "@cyxwiz/primitives";
@@ -12,52 +12,38 @@ import {
   type AssignmentEvent,
   type CancelRefund,
   type CommittedRange,
-  type FailureCause,
   type JobEvent,
   type Outcome,
+  type Settlement,
 } from "@cyxwiz/market";
 import type { Clock } from "@cyxwiz/platform";
+import type { Verdict } from "@cyxwiz/receipt";
 import { lockLiveOf, moveAssignment } from "../assignments/assignment-state.ts";
 import type { MarketTransaction } from "../database/transaction.ts";
 import type { EscrowService } from "../payments/escrow-service.ts";
+import type { VerifierRewards } from "../payments/verifier-rewards.ts";
+import type { ReceiptService } from "../receipts/receipt-service.ts";
+import { resultOf, type FinalEnding } from "../verification/job-ending.ts";
 import { moveJob, type JobRow } from "./job-state.ts";
-import { recordSuccess } from "./node-record.ts";
 
-/** Why a job failed. */
-export interface JobFailure {
-  readonly blame: FailureCause;
-  /** AppError code. */
-  readonly code: string;
-  readonly message: string;
-}
-
-/** How a job ends. */
-export type JobEnding =
-  | { readonly kind: "completed"; readonly result: JobResultRecord }
-  | { readonly kind: "cancelled"; readonly reason: string; readonly result?: JobResultRecord }
-  | { readonly kind: "failed"; readonly failure: JobFailure };
-
-/** What `jobs.result` holds. */
-export interface JobResultRecord {
-  readonly onnx: ArtifactRecord | null;
-  readonly weights: ArtifactRecord | null;
-  readonly metrics: Readonly<Record<string, number>>;
-  readonly seconds: number;
-  readonly lowering: string;
-  readonly build: string;
-  readonly hardware_class: string;
-}
-
-export interface ArtifactRecord {
-  readonly cid: string;
-  readonly sha256: string;
-  readonly size_bytes: number;
+/** What ends jobs. `end` may first have the end checked; `committed` is called after the commit of its transaction. */
+export interface JobEndings {
+  end(transaction: MarketTransaction, job: JobRow, ending: FinalEnding): Promise<void>;
+  committed(): void;
 }
 
 export interface SettlementServiceOptions {
   readonly clock: Clock;
   readonly escrows: Pick<EscrowService, "startSettlement" | "settlementCommitted">;
+  readonly rewards: VerifierRewards;
+  readonly receipts: Pick<ReceiptService, "issue">;
   readonly cancelRefund: CancelRefund;
+}
+
+/** An ending with what its check said. Of a cancelled job what was refused is not paid; a refused result ends no job. */
+export interface CheckedEnding {
+  readonly ending: FinalEnding;
+  readonly verdict: Verdict;
 }
 
 export class SettlementService {
@@ -67,27 +53,28 @@ export class SettlementService {
     this.#options = options;
   }
 
-  /** Ends a locked job within the caller's transaction. Call `committed` after its commit. */
-  async end(transaction: MarketTransaction, job: JobRow, ending: JobEnding): Promise<void> {
+  /** Ends a locked job for good within the caller's transaction. Call `committed` after its commit. */
+  async settle(transaction: MarketTransaction, job: JobRow, { ending, verdict }: CheckedEnding): Promise<void> {
     const at = new Date(this.#options.clock.now());
     const live = await lockLiveOf(transaction, job.id as JobId);
-    if (live) {
-      const over = await moveAssignment(transaction, live, { event: assignmentEvent(ending, live.state), at });
-      if (ending.kind === "completed") await recordSuccess(transaction, over);
-    }
-    const { event, message } = jobEvent(ending);
-    const result = ending.kind === "failed" ? undefined : ending.result;
-    await moveJob(transaction, job, {
+    if (live) await moveAssignment(transaction, live, { event: endedAttempt(ending, live.state), at });
+    const ready = ending.kind === "completed" ? await toVerifying(transaction, job, at) : job;
+    const { event, message } = jobEvent(ending, verdict);
+    const result = resultOf(ending);
+    const ended = await moveJob(transaction, ready, {
       event,
       at,
       message,
       also: {
         ended_at: at,
+        verification: verdict,
         ...(result && { result: JSON.stringify(result) }),
         ...(ending.kind === "failed" && { failure: JSON.stringify(ending.failure) }),
       },
     });
-    await this.#pay(transaction, job, outcomeOf(ending));
+    const settlement = await this.#pay(transaction, ended, outcomeOf(ending));
+    await this.#options.rewards.queue(transaction, ended, settlement);
+    await this.#options.receipts.issue(transaction, ended, { ending, settlement });
   }
 
   /** After the commit: the payment is due now. */
@@ -95,7 +82,7 @@ export class SettlementService {
     this.#options.escrows.settlementCommitted();
   }
 
-  async #pay(transaction: MarketTransaction, job: JobRow, outcome: Outcome): Promise<void> {
+  async #pay(transaction: MarketTransaction, job: JobRow, outcome: Outcome): Promise<Settlement> {
     const quote = await transaction
       .selectFrom("quotes")
       .select("amount")
@@ -109,7 +96,14 @@ export class SettlementService {
       cancelRefund: this.#options.cancelRefund,
     });
     await this.#options.escrows.startSettlement(transaction, job.quote_id as QuoteId, settlement);
+    return settlement;
   }
+}
+
+/** What an ending means for the attempt. One that was never accepted cannot fail; it is called off. */
+export function endedAttempt(ending: FinalEnding, state: string): AssignmentEvent {
+  if (ending.kind === "completed") return "succeeded";
+  return ending.kind === "failed" && state !== "OFFERED" ? "failed" : "cancelled";
 }
 
 /** The steps that each checkpoint added, with who is paid for them. */
@@ -129,24 +123,32 @@ async function committedRanges(transaction: MarketTransaction, jobId: JobId): Pr
   }));
 }
 
-function outcomeOf(ending: JobEnding): Outcome {
+/** A result passes through VERIFYING also when there is nothing to check. */
+async function toVerifying(transaction: MarketTransaction, job: JobRow, at: Date): Promise<JobRow> {
+  if (job.state === "VERIFYING") return job;
+  const message = "every step is done and the result is stored";
+  return moveJob(transaction, job, { event: "end-committed", at, message });
+}
+
+function outcomeOf(ending: FinalEnding): Outcome {
   if (ending.kind === "failed") return `failed-by-${ending.failure.blame}`;
   return ending.kind;
 }
 
-function jobEvent(ending: JobEnding): { readonly event: JobEvent; readonly message: string } {
+const ACCEPTED: Readonly<Record<Verdict, string>> = {
+  verified: "verified: the steps that were run again gave the same bits",
+  plausible: "plausible: run again on another class of hardware, the steps came close enough",
+  unverified: "accepted as unverified: no re-run was made",
+  refused: "refused: two re-runs by different owners disagreed with it",
+};
+
+function jobEvent(ending: FinalEnding, verdict: Verdict): { readonly event: JobEvent; readonly message: string } {
   switch (ending.kind) {
     case "completed":
-      return { event: "result-accepted", message: "the result is accepted as unverified: no re-run was made" };
+      return { event: "result-accepted", message: `the result is ${ACCEPTED[verdict]}` };
     case "cancelled":
       return { event: "cancelled", message: ending.reason };
     case "failed":
       return { event: "failed", message: ending.failure.message };
   }
-}
-
-/** An attempt that was never accepted cannot fail; it is called off. */
-function assignmentEvent(ending: JobEnding, state: string): AssignmentEvent {
-  if (ending.kind === "completed") return "succeeded";
-  return ending.kind === "failed" && state !== "OFFERED" ? "failed" : "cancelled";
 }

@@ -156,12 +156,12 @@ export class HeartbeatService {
     const moved = await inTransaction(this.#options, async (transaction) => {
       const row = await transaction
         .selectFrom("compute_units")
-        .select("status")
+        .select(["status", "status_reason"])
         .where("id", "=", unit.unitId)
         .where("machine_id", "=", nodeId)
         .executeTakeFirst();
-      const event = row && eventBetween(row.status as UnitState, unit.status);
-      return event && raiseUnitEvent(transaction, unit.unitId, event, event === "paused" ? "node" : null);
+      const event = row && eventBetween({ ...row, status: row.status as UnitState }, unit.status);
+      return event && raiseUnitEvent(transaction, unit.unitId, event, REASONS[event] ?? null);
     });
     if (moved === "ACTIVE") onAvailable();
   }
@@ -225,11 +225,19 @@ async function unitsIn(transaction: Database, nodeId: NodeId, status: UnitState)
   return rows.map((row) => row.id as UnitId);
 }
 
-function eventBetween(recorded: UnitState, reported: UnitState): UnitEvent | undefined {
-  if (reported === "PAUSED") return recorded === "PAUSED" ? undefined : "paused";
-  if (reported === "ERROR") return recorded === "ERROR" ? undefined : "self-test-failed";
+/** Why a unit is in ERROR when its own node said so. */
+const REPORTED_BY_NODE = "its node reports an error";
+const REASONS: { readonly [event in UnitEvent]?: string } = { paused: "node", "self-test-failed": REPORTED_BY_NODE };
+
+/** A node takes back an error that it reported itself. One that a challenge found is ended by a passed challenge alone. */
+function eventBetween(
+  recorded: { readonly status: UnitState; readonly status_reason: string | null },
+  reported: UnitState,
+): UnitEvent | undefined {
+  const { status, status_reason } = recorded;
+  if (reported === "PAUSED") return status === "PAUSED" ? undefined : "paused";
+  if (reported === "ERROR") return status === "ERROR" ? undefined : "self-test-failed";
   if (reported !== "ACTIVE") return undefined;
-  if (recorded === "PAUSED") return "resumed";
-  if (recorded === "ERROR") return "self-test-passed";
-  return undefined;
+  if (status === "PAUSED") return "resumed";
+  return status === "ERROR" && status_reason === REPORTED_BY_NODE ? "self-test-passed" : undefined;
 }

@@ -69,9 +69,8 @@ export function registrationPath(status: UnitState): readonly UnitEvent[] {
       return ["registered"];
     case "OFFLINE":
       return ["heartbeat-returned"];
-    // A registration comes with a fresh self-test; a pause stays until its cause ends it.
+    // What failed a challenge leaves ERROR by passing one, and not by registering again; a pause stays until its cause ends.
     case "ERROR":
-      return ["self-test-passed"];
     case "ACTIVE":
     case "PAUSED":
       return [];

@@ -1,8 +1,9 @@
 /** The public list of nodes: what anyone may see, without address, wallet or owner. */
 import { AppError, formatAmount, type Amount, type NodeId } from "@cyxwiz/primitives";
-import { reputationToPercent } from "@cyxwiz/market";
+import { effectiveSpeed, reputationToPercent } from "@cyxwiz/market";
 import type { PublicNode } from "@cyxwiz/protocol/rest";
 import type { Selectable } from "kysely";
+import { presentCalibration, storedCalibration } from "../challenges/stored-calibration.ts";
 import type { Database } from "../database/open-database.ts";
 import type { ComputeUnitsTable, MachinesTable } from "../database/schema.ts";
 import { MAX_NODES_LISTED } from "./limits.ts";
@@ -95,6 +96,14 @@ function presentUnit(unit: UnitRow): PublicNode["devices"][number] {
     cores: unit.device_type === "cpu" ? unit.cores : null,
     vram_mb: unit.device_type === "gpu" ? Math.floor(Number(unit.memory_bytes) / 1_048_576) : null,
     price_per_hour: formatAmount(unit.price_per_hour as Amount),
-    train_gflops: unit.train_flops_per_second === null ? null : unit.train_flops_per_second / 1e9,
+    train_gflops: unit.train_flops_per_second === null ? null : speedOf(unit) / 1e9,
+    hardware_class: unit.hardware_class,
+    calibration: presentCalibration(unit),
   };
+}
+
+/** The speed that quotes use. */
+function speedOf({ train_flops_per_second, calibration }: UnitRow): number {
+  const claimedTrainFlops = train_flops_per_second ?? 0;
+  return effectiveSpeed({ claimedTrainFlops, calibration: storedCalibration(calibration) });
 }

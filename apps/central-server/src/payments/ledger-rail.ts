@@ -14,9 +14,11 @@ import {
   escrowMachine,
   faucetTransaction,
   lockTransaction,
+  rewardTransaction,
   MARKET_ERRORS,
   MAX_HISTORY_PAGE,
   mayGoNegative,
+  PLATFORM_ACCOUNT,
   settleTransaction,
   userAccount,
   type Account,
@@ -28,6 +30,7 @@ import {
   type LockCommand,
   type PaymentRail,
   type Receipt,
+  type RewardCommand,
   type SettleCommand,
   type StopSignal,
   type TransactionKind,
@@ -64,6 +67,7 @@ export function createLedgerRail(context: TransactionContext): LedgerRail {
     lockPlain: async (commands) =>
       inTransaction(context, (transaction) => lockPlain(transaction, commands, context.clock.now())),
     settle: async (asked, signal) => command(settleCommand(asked), signal),
+    reward: async (asked, signal) => command(rewardCommand(asked), signal),
     balance: async (account, signal) => {
       signal?.throwIfAborted();
       return balanceOf(db, account);
@@ -136,6 +140,18 @@ function settleCommand(command: SettleCommand): Command {
       }
       return settleTransaction(key, escrowId, escrow.amount, command);
     },
+  };
+}
+
+function rewardCommand(command: RewardCommand): Command {
+  const { idempotencyKey: key, to, amount } = command;
+  return {
+    key,
+    kind: "reward",
+    text: describeCommand.reward(command),
+    escrowId: undefined,
+    accounts: [PLATFORM_ACCOUNT, userAccount(to)],
+    build: () => rewardTransaction(key, to, amount),
   };
 }
 

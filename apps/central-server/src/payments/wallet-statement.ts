@@ -26,7 +26,7 @@ export async function readWallet(db: Database, user: UserId): Promise<Wallet> {
 interface Movement {
   readonly id: bigint;
   readonly at: Date;
-  readonly kind: "faucet" | "lock" | "settle";
+  readonly kind: "faucet" | "lock" | "settle" | "reward";
   readonly amount: bigint;
   readonly balance: Amount;
   readonly is_payer: boolean;
@@ -95,5 +95,7 @@ function describe(row: Movement): { kind: string; memo: string } {
       return row.is_payer
         ? { kind: "refund", memo: `Back from ${row.name ?? "a quote"}` }
         : { kind: "owner-share", memo: `Earned with ${row.name ?? "a job"}` };
+    case "reward":
+      return { kind: "reward", memo: "Earned by checking a job" };
   }
 }

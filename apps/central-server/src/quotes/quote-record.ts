@@ -3,6 +3,7 @@ import { amount, type Amount, type QuoteId, type UserId } from "@cyxwiz/primitiv
 import type { JobNeeds, TimeBand } from "@cyxwiz/market";
 import type { DatasetDescriptorBody, Quote, QuoteRequest } from "@cyxwiz/protocol/rest";
 import type { Selectable } from "kysely";
+import type { Database } from "../database/open-database.ts";
 import type { QuotesTable } from "../database/schema.ts";
 
 export interface QuotedSettings {
@@ -62,4 +63,9 @@ export function toQuoteRecord(row: Selectable<QuotesTable>): QuoteRecord {
     signature: row.signature,
     expiresAt: row.expires_at,
   };
+}
+
+/** The quote that a job was submitted under. */
+export async function quoteOf(db: Database, { quote_id }: { readonly quote_id: string }): Promise<QuoteRecord> {
+  return toQuoteRecord(await db.selectFrom("quotes").selectAll().where("id", "=", quote_id).executeTakeFirstOrThrow());
 }

@@ -10,7 +10,7 @@ import { costOn, describeAdvice, quoteJob, reputationFromPercent, type JobNeeds,
 import type { Quote, QuoteRequest } from "@cyxwiz/protocol/rest";
 import type { Database } from "../database/open-database.ts";
 import { newId } from "../jobs/new-id.ts";
-import { readableSize } from "../objects/object-service.ts";
+import { readableObject } from "../objects/object-service.ts";
 import type { FleetUnit } from "../scheduling/fleet-query.ts";
 import { planJob, type JobPlan } from "./job-plan.ts";
 import { presentOffer, presentQuote, unfitReasons } from "./present-quote.ts";
@@ -67,10 +67,10 @@ export class QuoteService {
   }
 
   async #checkDataset(userId: UserId, { dataset }: QuoteRequest): Promise<void> {
-    const stored = await readableSize(this.#options.db, dataset.cid, userId);
+    const stored = await readableObject(this.#options.db, dataset.cid, userId);
     if (stored === undefined) throw new AppError(QUOTE_ERRORS.DATASET_NOT_FOUND, { cid: dataset.cid });
-    if (stored !== BigInt(dataset.size_bytes)) {
-      const context = { cid: dataset.cid, said: dataset.size_bytes, stored: String(stored) };
+    if (stored.size_bytes !== BigInt(dataset.size_bytes)) {
+      const context = { cid: dataset.cid, said: dataset.size_bytes, stored: String(stored.size_bytes) };
       throw new AppError(QUOTE_ERRORS.DATASET_SIZE_MISMATCH, context);
     }
   }

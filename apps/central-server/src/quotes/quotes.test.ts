@@ -20,7 +20,7 @@ describe("quotes", () => {
       status: 200,
       body: { total_steps: 100, best: { node_name: "alpha" }, alternatives: [] },
     });
-    const key = createPublicKey(market.context.signingKey);
+    const key = createPublicKey(market.context.key.privateKey);
     const { payload } = await compactVerify(String(answer.body["signature"]), key);
     expect(JSON.parse(new TextDecoder().decode(payload))).toMatchObject({
       quote_id: answer.body["quote_id"],
@@ -86,7 +86,7 @@ describe("quotes", () => {
     await using market = await TestMarket.create();
     const [user, owner] = [await market.user(), await market.user(0n)];
     await market.connect(await market.register(owner));
-    const answer = await quote(market, user, { requirements: { device: "gpu" } });
+    const answer = await quote(market, user, { requirements: { device: "gpu", verification: "required" } });
     expect(answer).toMatchObject({
       status: 409,
       body: {
@@ -94,7 +94,9 @@ describe("quotes", () => {
         details: { reasons: [{ filter: "device", units: 1 }], advice: expect.stringContaining("CPU") },
       },
     });
-    const wished = await quote(market, user, { requirements: { device: "any", min_reputation: 90 } });
+    const wished = await quote(market, user, {
+      requirements: { device: "any", verification: "required", min_reputation: 90 },
+    });
     expect(wished).toMatchObject({
       status: 409,
       body: { details: { reasons: [{ filter: "requirements", units: 1 }] } },
@@ -105,7 +107,9 @@ describe("quotes", () => {
     await using market = await TestMarket.create();
     const [user, owner] = [await market.user(), await market.user(0n)];
     await market.connect(await market.register(owner));
-    const answer = await quote(market, user, { requirements: { device: "any", max_price: "0.000000001" } });
+    const answer = await quote(market, user, {
+      requirements: { device: "any", verification: "required", max_price: "0.000000001" },
+    });
     expect(answer).toMatchObject({
       status: 409,
       body: { details: { reason: "central/price-over-ceiling", lowest: "0.0001" } },

@@ -11,13 +11,14 @@ import { inTransaction, type TransactionContext } from "../database/transaction.
 import type { JobSignals } from "../jobs/job-signals.ts";
 import { lockJob } from "../jobs/job-state.ts";
 import { MAX_RETRIES } from "../jobs/limits.ts";
-import type { JobFailure, SettlementService } from "../jobs/settlement-service.ts";
+import type { JobEndings } from "../jobs/settlement-service.ts";
+import type { JobFailure } from "../verification/job-ending.ts";
 import { DEADLINE_SWEEP_MS, DEADLINE_WINDOW_MS, DEADLINES_PER_SWEEP } from "./limits.ts";
 import { periodically } from "./periodic.ts";
 
 export interface DeadlineSweeperOptions extends TransactionContext {
   readonly logger: Logger;
-  readonly settlements: SettlementService;
+  readonly endings: JobEndings;
   readonly signals: JobSignals;
 }
 
@@ -41,16 +42,16 @@ export class DeadlineSweeper {
   }
 
   async sweep(): Promise<void> {
-    const { settlements, signals, logger } = this.#options;
+    const { endings, signals, logger } = this.#options;
     for (const jobId of await this.#overdue()) {
       const hasFailed = await inTransaction(this.#options, async (transaction) => {
         const job = await lockJob(transaction, jobId);
         if (job?.state !== "ESCROWED") return false;
-        await settlements.end(transaction, job, { kind: "failed", failure: NO_NODE_IN_TIME });
+        await endings.end(transaction, job, { kind: "failed", failure: NO_NODE_IN_TIME });
         return true;
       });
       if (!hasFailed) continue;
-      settlements.committed();
+      endings.committed();
       signals.changed(jobId);
       logger.warn("a job found no node in time and was refunded", { jobId });
     }

@@ -1,8 +1,9 @@
 /** The scheduler's snapshot of the fleet, read in one go: every shared unit with its node, load and presence. */
 import { amount, type NodeId, type UnitId, type UserId } from "@cyxwiz/primitives";
-import { deviceKey, type UnitSnapshot, type UnitState } from "@cyxwiz/market";
+import { deviceKey, effectiveSpeed, isNewNode, type UnitSnapshot, type UnitState } from "@cyxwiz/market";
 import type { Allocation } from "@cyxwiz/protocol/rest";
 import { sql } from "kysely";
+import { storedCalibration } from "../challenges/stored-calibration.ts";
 import type { Database } from "../database/open-database.ts";
 import type { Presence } from "../machines/presence.ts";
 import type { StoredHardware } from "../machines/registration-service.ts";
@@ -13,6 +14,10 @@ export interface FleetUnit extends UnitSnapshot {
   readonly nodeName: string;
   readonly deviceName: string;
   readonly lowering: string | null;
+  readonly build: string | null;
+  readonly hardwareClass: string | null;
+  /** The platform owns it: it checks jobs and trains none. */
+  readonly isPlatform: boolean;
   readonly cores: number;
 }
 
@@ -34,6 +39,7 @@ export async function readFleet({ db, presence, isReachable }: FleetQueryOptions
   const rows = await db
     .selectFrom("compute_units as unit")
     .innerJoin("machines as machine", "machine.id", "unit.machine_id")
+    .innerJoin("users as owner", "owner.id", "unit.owner_id")
     .leftJoin(
       (eb) =>
         eb
@@ -56,12 +62,17 @@ export async function readFleet({ db, presence, isReachable }: FleetQueryOptions
       "unit.memory_bytes",
       "unit.price_per_hour",
       "unit.train_flops_per_second",
+      "unit.calibration",
       "unit.lowering",
+      "unit.build",
+      "unit.hardware_class",
       "unit.status",
       "machine.name",
       "machine.fingerprint",
       "machine.hardware",
       "machine.reputation",
+      "machine.successes_counted",
+      "owner.role",
       "machine.maintenance",
       "machine.state",
       "load.live",
@@ -82,8 +93,12 @@ export async function readFleet({ db, presence, isReachable }: FleetQueryOptions
       allocatedCapacity: isCpu ? row.cores : Number(row.memory_bytes),
       memoryBytes: Number(row.memory_bytes),
       pricePerHour: amount(row.price_per_hour),
-      trainFlopsPerSecond: row.train_flops_per_second ?? 0,
+      trainFlopsPerSecond: effectiveSpeed({
+        claimedTrainFlops: row.train_flops_per_second ?? 0,
+        calibration: storedCalibration(row.calibration),
+      }),
       reputation: row.reputation,
+      isNew: isNewNode(row.successes_counted),
       activeJobs: row.live ?? 0,
       status: row.status as UnitState,
       online: takesWork && presence.isOnline(nodeId) && isReachable(nodeId),
@@ -92,9 +107,20 @@ export async function readFleet({ db, presence, isReachable }: FleetQueryOptions
       nodeName: row.name,
       deviceName: row.device_name,
       lowering: row.lowering,
+      build: row.build,
+      hardwareClass: row.hardware_class,
+      isPlatform: row.role === "platform",
       cores: row.cores,
     };
   });
+}
+
+/**
+ * The fleet as jobs are placed on it: the platform's units take none. They stay in it, because what runs on them occupies
+ * devices that others may share.
+ */
+export function forTraining(fleet: readonly FleetUnit[]): readonly FleetUnit[] {
+  return fleet.map((unit) => (unit.isPlatform ? { ...unit, online: false } : unit));
 }
 
 /** Cores of a CPU, bytes of VRAM of a GPU. */

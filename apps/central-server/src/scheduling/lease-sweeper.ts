@@ -1,5 +1,5 @@
 /**
- * Ends what nobody speaks for any more: attempts whose lease ran out, and cancelled jobs whose node does not hand over
+ * Ends what nobody speaks for any more: attempts whose lease ran out, attempts without a checkpoint for too long, and cancelled jobs whose node does not hand over
  * the model in time.
  */
 import { errorMessage } from "@cyxwiz/primitives";
@@ -19,6 +19,8 @@ export interface LeaseSweeperOptions {
   readonly logger: Logger;
   readonly live: LiveAssignments;
   readonly attempts: AttemptEnd;
+  /** How long an attempt may go without a checkpoint. */
+  readonly timeoutSeconds: number;
 }
 
 export class LeaseSweeper {
@@ -39,6 +41,10 @@ export class LeaseSweeper {
       await this.#attempt(live, () => attempts.leaseExpired(live));
       logger.warn("a lease expired", { jobId: live.jobId, nodeId: live.nodeId });
     }
+    for (const live of await this.#timedOut()) {
+      await this.#attempt(live, () => attempts.timedOut(live));
+      logger.warn("an attempt timed out", { jobId: live.jobId, nodeId: live.nodeId });
+    }
     for (const live of await this.#overdueCancels()) {
       await this.#attempt(live, () => attempts.cancelled(live, { onnx: undefined, weights: undefined }));
     }
@@ -52,6 +58,30 @@ export class LeaseSweeper {
       .where("ended_at", "is", null)
       .where("lease_expires_at", "<=", new Date(clock.now()))
       .orderBy("lease_expires_at")
+      .limit(LEASES_PER_SWEEP)
+      .execute();
+    return live.byIds(rows.map((row) => row.id));
+  }
+
+  /** Attempts that committed nothing for `timeoutSeconds`, since they were taken or since their last checkpoint. */
+  async #timedOut(): Promise<readonly LiveAssignment[]> {
+    const { db, clock, live, timeoutSeconds } = this.#options;
+    const rows = await db
+      .selectFrom("assignments")
+      .select("id")
+      .where("ended_at", "is", null)
+      .where("accepted_at", "<", new Date(clock.now() - timeoutSeconds * 1_000))
+      .where((eb) =>
+        eb.not(
+          eb.exists(
+            eb
+              .selectFrom("checkpoints")
+              .select("checkpoints.step")
+              .whereRef("checkpoints.assignment_id", "=", "assignments.id")
+              .where("checkpoints.committed_at", ">=", new Date(clock.now() - timeoutSeconds * 1_000)),
+          ),
+        ),
+      )
       .limit(LEASES_PER_SWEEP)
       .execute();
     return live.byIds(rows.map((row) => row.id));

@@ -1,7 +1,7 @@
 /** Making one placement of a plan real: in one transaction, against what is true now. */
 import { defined, type AssignmentId, type NodeId } from "@cyxwiz/primitives";
-import { assignmentMachine, type Placement } from "@cyxwiz/market";
-import { LEASE_MS } from "../assignments/limits.ts";
+import type { Placement } from "@cyxwiz/market";
+import { offerAssignment } from "../assignments/assignment-offer.ts";
 import {
   inTransaction,
   violatedUnique,
@@ -10,7 +10,6 @@ import {
 } from "../database/transaction.ts";
 import { lockJob, moveJob } from "../jobs/job-state.ts";
 import { newId } from "../jobs/new-id.ts";
-import { raiseNodeEvent } from "../machines/machine-state.ts";
 import { breakdownOf } from "../quotes/present-quote.ts";
 import type { FleetUnit } from "./fleet-query.ts";
 
@@ -48,63 +47,24 @@ async function offer(
 ): Promise<Placed | undefined> {
   const job = await lockJob(transaction, placement.jobId);
   if (job?.state !== "ESCROWED") return undefined;
-  const planned = defined(fleet.get(placement.unitId), "the unit of a placement");
-  if (!(await hasRoom(transaction, planned, maxJobsPerNode))) return undefined;
-  const unit = await transaction
-    .selectFrom("compute_units")
-    .select(["id", "device_name"])
-    .where("id", "=", planned.unitId)
-    .where("status", "=", "ACTIVE")
-    .forUpdate()
-    .executeTakeFirst();
-  if (!unit) return undefined;
+  const unit = defined(fleet.get(placement.unitId), "the unit of a placement");
   const at = new Date(clock.now());
   const assignmentId = newId(random) as AssignmentId;
-  const { nodeId, nodeName } = planned;
-  await transaction
-    .insertInto("assignments")
-    .values({
-      id: assignmentId,
-      job_id: job.id,
-      unit_id: unit.id,
-      machine_id: nodeId,
-      kind: "TRAIN",
-      state: assignmentMachine.initial,
-      from_step: job.committed_step,
-      lease_expires_at: new Date(at.getTime() + LEASE_MS),
-      offered_at: at,
-      accepted_at: null,
-      started_at: null,
-      ended_at: null,
-    })
-    .execute();
+  const offered = {
+    id: assignmentId,
+    jobId: placement.jobId,
+    kind: "TRAIN",
+    fromStep: job.committed_step,
+    at,
+  } as const;
+  if (!(await offerAssignment(transaction, { ...offered, unit, maxJobsPerNode }))) return undefined;
   await moveJob(transaction, job, {
     event: "assigned",
     at,
-    message: `offered to ${nodeName}, ${unit.device_name}`,
+    message: `offered to ${unit.nodeName}, ${unit.deviceName}`,
     also: { placement: JSON.stringify(presentPlacement(placement, fleet)) },
   });
-  await raiseNodeEvent(transaction, nodeId, "work-started");
-  return { assignmentId, nodeId };
-}
-
-/**
- * The unit is free, and its node may take one more. Holds the machine's row, so that two placements see each other;
- * machine before unit, as registrations do.
- */
-async function hasRoom(
-  transaction: MarketTransaction,
-  unit: Pick<FleetUnit, "unitId" | "nodeId">,
-  maxJobsPerNode: number,
-): Promise<boolean> {
-  await transaction.selectFrom("machines").select("id").where("id", "=", unit.nodeId).forUpdate().execute();
-  const live = await transaction
-    .selectFrom("assignments")
-    .select("unit_id")
-    .where("machine_id", "=", unit.nodeId)
-    .where("ended_at", "is", null)
-    .execute();
-  return live.length < maxJobsPerNode && live.every((other) => other.unit_id !== unit.unitId);
+  return { assignmentId, nodeId: unit.nodeId };
 }
 
 /** What the job shows of it later: why this unit, and who came next. */

@@ -7,7 +7,8 @@
 import { errorMessage, type AssignmentId, type JobId, type NodeId } from "@cyxwiz/primitives";
 import type { Logger } from "@cyxwiz/platform";
 import { plan } from "@cyxwiz/market";
-import type { FleetUnit } from "./fleet-query.ts";
+import type { VerifierPlacement } from "../verification/verifier-placement.ts";
+import { forTraining, type FleetUnit } from "./fleet-query.ts";
 import { JOBS_PER_PASS } from "./limits.ts";
 import { PacedPasses, type PassOutcome } from "./paced-passes.ts";
 import { placeJob, type Placed, type PlaceOptions } from "./place-job.ts";
@@ -20,6 +21,8 @@ export interface SchedulerOptions extends PlaceOptions {
   /** Hands a fresh assignment to its node. */
   readonly handOut: (assignmentId: AssignmentId, nodeId: NodeId) => Promise<void>;
   readonly onPlaced: (jobId: JobId) => void;
+  /** Re-runs are short and somebody waits for their verdict: they go before new jobs. */
+  readonly verifiers: Pick<VerifierPlacement, "pass">;
 }
 
 export class SchedulerLoop {
@@ -43,15 +46,18 @@ export class SchedulerLoop {
 
   /** One pass over the queue, and what it leaves there. */
   async pass(): Promise<PassOutcome> {
-    const { db, maxJobsPerNode, readFleet, onPlaced, logger } = this.#options;
+    const { db, maxJobsPerNode, readFleet, onPlaced, logger, verifiers } = this.#options;
+    const reruns = await verifiers.pass(readFleet);
+    for (const made of reruns.placed) await this.#handOut(made);
+    const idle = reruns.waiting > 0 ? "waiting" : "idle";
     const waiting = await db
       .selectFrom("jobs")
       .select("id")
       .where("state", "=", "ESCROWED")
       .limit(1)
       .executeTakeFirst();
-    if (!waiting) return "idle";
-    const fleet = withoutFullNodes(await readFleet(), maxJobsPerNode);
+    if (!waiting) return idle;
+    const fleet = withoutFullNodes(forTraining(await readFleet()), maxJobsPerNode);
     const queue = await readQueue(db, fleet);
     const { placements } = plan(fleet, queue);
     const units = new Map<string, FleetUnit>(fleet.map((unit) => [unit.unitId, unit]));
@@ -65,7 +71,7 @@ export class SchedulerLoop {
     }
     if (placed > 0) logger.info("jobs placed", { placed, waiting: queue.length - placed });
     if (placed > 0 && queue.length === JOBS_PER_PASS) return "more";
-    return placed < queue.length ? "waiting" : "idle";
+    return placed < queue.length ? "waiting" : idle;
   }
 
   /** One that cannot be handed out (it was cancelled just now) keeps no other waiting. */

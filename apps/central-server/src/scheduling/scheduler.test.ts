@@ -23,7 +23,7 @@ describe("the scheduler", () => {
     const [user, owner] = [await market.user(), await market.user(0n)];
     const wished = await market.connect(await market.register(owner, { name: "wished", pricePerHour: "1" }));
     const cheap = await market.connect(await market.register(owner, { name: "cheap", pricePerHour: "0.01" }));
-    const requirements = { device: "any", node_id: wished.machine.nodeId } as const;
+    const requirements = { device: "any", verification: "required", node_id: wished.machine.nodeId } as const;
     const { jobId } = await market.submit(user, { requirements });
     await wished.close();
     await market.schedule();

@@ -7,17 +7,21 @@ import {
   lossCurveSchema,
   publicNodeSchema,
   quoteSchema,
+  receiptKeysSchema,
+  reputationSchema,
   RestClient,
   sessionSchema,
   storedObjectSchema,
   userSchema,
   walletHistorySchema,
   walletSchema,
+  type ChangeJobRequest,
   type Job,
   type LoginRequest,
   type PublicNode,
   type Quote,
   type QuoteRequest,
+  type ReceiptKeys,
   type RegisterRequest,
   type Session,
   type User,
@@ -27,11 +31,14 @@ import {
 import { z } from "zod";
 
 export type LossCurve = z.infer<typeof lossCurveSchema>["points"];
+export type Reputation = z.infer<typeof reputationSchema>;
 
 export class MarketClient {
+  readonly url: string;
   readonly #rest: RestClient;
 
   constructor(baseUrl: string, token?: string) {
+    this.url = baseUrl;
     this.#rest = new RestClient({ baseUrl, token: () => token });
   }
 
@@ -54,6 +61,12 @@ export class MarketClient {
   async nodes(): Promise<PublicNode[]> {
     const schema = z.object({ nodes: z.array(publicNodeSchema) });
     return (await this.#rest.call("GET", "/api/nodes", { schema })).nodes;
+  }
+
+  async reputation(nodeId: string): Promise<Reputation> {
+    return await this.#rest.call("GET", `/api/nodes/${encodeURIComponent(nodeId)}/reputation`, {
+      schema: reputationSchema,
+    });
   }
 
   async wallet(): Promise<Wallet> {
@@ -122,5 +135,30 @@ export class MarketClient {
     signal?: AbortSignal,
   ): Promise<AsyncIterable<Uint8Array>> {
     return (await this.#rest.download(`/api/jobs/${encodeURIComponent(jobId)}/model?format=${format}`, signal)).bytes;
+  }
+
+  /** Asks for a change of a running job; the answer tells the job with its changes. */
+  async change(jobId: string, body: ChangeJobRequest): Promise<Job> {
+    return await this.#rest.call("POST", `/api/jobs/${encodeURIComponent(jobId)}/changes`, { body, schema: jobSchema });
+  }
+
+  /** The signed receipt as the market wrote it, unchecked. */
+  async receipt(jobId: string, signal?: AbortSignal): Promise<AsyncIterable<Uint8Array>> {
+    return (await this.#rest.download(`/api/jobs/${encodeURIComponent(jobId)}/receipt`, signal)).bytes;
+  }
+
+  /** The keys by which this market's receipts are known. Needs no account. */
+  async receiptKeys(signal?: AbortSignal): Promise<ReceiptKeys> {
+    return await this.#rest.call("GET", "/api/receipts/keys", { schema: receiptKeysSchema, ...(signal && { signal }) });
+  }
+
+  /** The graph document that the job trains. */
+  async jobGraph(jobId: string, signal?: AbortSignal): Promise<AsyncIterable<Uint8Array>> {
+    return (await this.#rest.download(`/api/jobs/${encodeURIComponent(jobId)}/graph`, signal)).bytes;
+  }
+
+  /** The bytes of an object: a dataset, a checkpoint. */
+  async object(cid: string, signal?: AbortSignal): Promise<AsyncIterable<Uint8Array>> {
+    return (await this.#rest.download(`/api/objects/${encodeURIComponent(cid)}`, signal)).bytes;
   }
 }

@@ -63,7 +63,8 @@ export function refusal(code: string, error: string, details: Record<string, unk
 }
 
 export const JOB_ID = "4a1c6a0e-35b2-4b6f-9b53-6d6d0f3f9a01";
-const NODE_ID = "0b6b1c9e-1111-5222-8333-9c4d5e6f7a80";
+export const NODE_ID = "0b6b1c9e-1111-5222-8333-9c4d5e6f7a80";
+export const VERIFIER_ID = "7c2d0f1e-2222-5333-8444-1a2b3c4d5e6f";
 
 /** A job in the middle of its training; a test says what differs. */
 export function sampleJob(different: Partial<Job> = {}): Job {
@@ -93,19 +94,38 @@ export function sampleJob(different: Partial<Job> = {}): Job {
       refunded: "0",
       shares: [],
     },
-    verification: "unverified",
+    verification: { verdict: "pending", interval: null, reruns: [], paid: "0" },
     seed: "7",
     failure: null,
     waiting_because: null,
     files: { onnx: null, weights: null },
     placement: null,
     checkpoints: [],
+    changes: [],
+    has_receipt: false,
     events: [{ at: "2026-01-01T10:00:00Z", kind: "created", message: "created" }],
     ...different,
   };
 }
 
-/** The same job paid: 1.8 to the owner, 0.2 to the platform, 0.5 back. */
+/** Steps 601 to 620, run again with the same bits. */
+export const VERIFIED: Job["verification"] = {
+  verdict: "verified",
+  interval: { from: 600, to: 620 },
+  reruns: [
+    {
+      node_id: VERIFIER_ID,
+      node_name: "platform-verifier",
+      is_platform: true,
+      outcome: "agrees",
+      distance: null,
+      paid: "0.004",
+    },
+  ],
+  paid: "0.004",
+};
+
+/** The same job checked and paid: 1.8 to the owner, 0.2 to the platform, 0.5 back. */
 export function settledJob(different: Partial<Job> = {}): Job {
   return sampleJob({
     state: "COMPLETED",
@@ -121,6 +141,7 @@ export function settledJob(different: Partial<Job> = {}): Job {
       refunded: "0.5",
       shares: [{ node_id: NODE_ID, unit_id: "unit_cpu0_abc123", amount: "1.8" }],
     },
+    verification: VERIFIED,
     ...different,
   });
 }

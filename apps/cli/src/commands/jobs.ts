@@ -1,7 +1,9 @@
+import { AppError } from "@cyxwiz/primitives";
 import type { Job } from "@cyxwiz/protocol/rest";
+import { CLI_ERRORS } from "../errors.ts";
 import { formatPercent } from "../terminal/format.ts";
 import { formatTable } from "../terminal/table.ts";
-import { paymentLines, placementLines, resultLines } from "../training/job-report.ts";
+import { changeLines, paymentLines, placementLines, resultLines, verificationLine } from "../training/job-report.ts";
 import { progressLine } from "../training/progress-line.ts";
 import { isOver } from "../training/watch-job.ts";
 import { report, requireSession, type CommandContext } from "./command-context.ts";
@@ -52,10 +54,50 @@ export async function cancel(context: CommandContext, jobId: string, options: { 
   report(context, job, () => `Job ${jobId} is ${job.state}. Committed steps are paid, the rest comes back to you.`);
 }
 
+export interface ChangeOptions {
+  readonly learningRate?: number;
+  readonly batchSize?: number;
+  readonly stop?: boolean;
+}
+
+/** Changes a job while it runs; its node applies the change at its next step. */
+export async function change(context: CommandContext, jobId: string, options: ChangeOptions): Promise<void> {
+  const { learningRate, batchSize, stop } = options;
+  if (learningRate === undefined && batchSize === undefined && !stop) {
+    throw new AppError(CLI_ERRORS.USAGE, { message: "say what to change: --learning-rate, --batch-size or --stop" });
+  }
+  const { client } = await requireSession(context, "cyxwiz jobs change");
+  const job = await client.change(jobId, {
+    ...(learningRate !== undefined && { learning_rate: learningRate }),
+    ...(batchSize !== undefined && { batch_size: batchSize }),
+    ...(stop && { stop }),
+  });
+  report(context, job, () =>
+    [
+      `Asked for. The node applies it at its next step, and the receipt names it with that step.`,
+      ...changeLines(job),
+      `Follow it with: cyxwiz jobs watch ${jobId}`,
+    ].join("\n"),
+  );
+}
+
 function jobText(job: Job, context: CommandContext): string {
   const head = isOver(job)
     ? resultLines(job, context.terminal)
-    : [`${job.name}: ${progressLine(job, context.terminal)}`];
+    : [`${job.name}: ${progressLine(job, context.terminal)}`, `  ${verificationLine(job)}`];
   const story = job.events.map((event) => `  ${event.at.slice(11, 19)}  ${event.message}`);
-  return [...head, "", ...placementLines(job), "", ...paymentLines(job), "", "What happened", ...story].join("\n");
+  const changes = job.changes.length === 0 ? [] : ["", "Changes while it ran", ...changeLines(job)];
+  const receipt = job.has_receipt ? ["", `Receipt: cyxwiz receipt get ${job.job_id}`] : [];
+  return [
+    ...head,
+    ...changes,
+    "",
+    ...placementLines(job),
+    "",
+    ...paymentLines(job),
+    ...receipt,
+    "",
+    "What happened",
+    ...story,
+  ].join("\n");
 }

@@ -1,10 +1,8 @@
-import { createHash } from "node:crypto";
-import { createWriteStream } from "node:fs";
-import { mkdir, rename, rm } from "node:fs/promises";
+import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
-import { pipeline } from "node:stream/promises";
-import { AppError, errorMessage } from "@cyxwiz/primitives";
+import { AppError } from "@cyxwiz/primitives";
 import type { Job } from "@cyxwiz/protocol/rest";
+import { saveContent } from "../client/content.ts";
 import type { MarketClient } from "../client/market-client.ts";
 import { CLI_ERRORS } from "../errors.ts";
 import { report, requireSession, type CommandContext } from "./command-context.ts";
@@ -48,37 +46,9 @@ export async function downloadModels(
   for (const { format, file } of wanted) {
     if (!file || (only && only !== format)) continue;
     const path = join(folder, `${base}-${job.job_id.slice(0, 8)}.${format}`);
-    await saveVerified(await client.downloadModel(job.job_id, format, signal), path, file.sha256, signal);
+    const bytes = await client.downloadModel(job.job_id, format, signal);
+    await saveContent(bytes, path, { kind: "SHA-256", value: file.sha256 }, signal);
     paths.push(path);
   }
   return paths;
-}
-
-async function saveVerified(
-  bytes: AsyncIterable<Uint8Array>,
-  path: string,
-  expected: string,
-  signal?: AbortSignal,
-): Promise<void> {
-  const hash = createHash("sha256");
-  const temporary = `${path}.part`;
-  const hashed = async function* (): AsyncGenerator<Uint8Array> {
-    for await (const chunk of bytes) {
-      hash.update(chunk);
-      yield chunk;
-    }
-  };
-  try {
-    await pipeline(hashed, createWriteStream(temporary), { ...(signal && { signal }) });
-  } catch (error) {
-    await rm(temporary, { force: true });
-    signal?.throwIfAborted();
-    throw new AppError(CLI_ERRORS.DOWNLOAD_CUT, { path, reason: errorMessage(error) }, { cause: error });
-  }
-  const actual = hash.digest("hex");
-  if (actual !== expected) {
-    await rm(temporary, { force: true });
-    throw new AppError(CLI_ERRORS.DOWNLOAD_CORRUPT, { path, expected, actual });
-  }
-  await rename(temporary, path);
 }

@@ -9,18 +9,21 @@ import { chmod, mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
-import { AppError } from "@cyxwiz/primitives";
 import type { Job, Quote } from "@cyxwiz/protocol/rest";
 import { MarketClient } from "../client/market-client.ts";
-import { CLI_ERRORS } from "../errors.ts";
-import { LocalMarket, NODE_PLANS } from "../market/local-market.ts";
+import { LocalMarket } from "../market/local-market.ts";
+import { NODE_PLANS } from "../market/market-node.ts";
 import { untilStopped } from "../market/until-stopped.ts";
+import { saveInputs } from "../receipts/save-inputs.ts";
+import { saveReceipt } from "../receipts/save-receipt.ts";
 import { formatDuration } from "../terminal/format.ts";
 import { tint } from "../terminal/terminal.ts";
+import { requireCompleted, requireVerified } from "../training/job-outcome.ts";
 import { paymentLines, placementLines, resultLines } from "../training/job-report.ts";
 import { writeDatasetFile, type DatasetFile } from "../training/prepare-training.ts";
 import type { CommandContext } from "./command-context.ts";
 import { downloadModels } from "./models.ts";
+import { sayNewKeys } from "./receipt.ts";
 import { askQuote, follow, quoteText } from "./train.ts";
 
 export interface QuickstartOptions {
@@ -61,7 +64,7 @@ export async function quickstart(context: CommandContext, options: QuickstartOpt
     const marketSeconds = (clock.monotonic() - begun) / 1000;
     terminal.say(`The market runs at ${market.restUrl} (${formatDuration(marketSeconds)}).`);
     const { job, offer, client } = await trainDigits(context, market, options, dataset);
-    const files = await downloadModels(client, job, resolve(options.out ?? "results"), signal);
+    const files = await saveResults(context, client, job, resolve(options.out ?? "results"));
     const seconds: Seconds = {
       install: installSeconds(context, begun),
       market: marketSeconds,
@@ -99,19 +102,34 @@ async function trainDigits(
   const submitted = await client.submit(offer.quote_id, randomUUID());
   terminal.say(`Job ${submitted.job_id}: ${offer.amount} CYXWIZ are in escrow.`);
   const job = await follow(context, client, submitted.job_id);
-  if (job.state !== "COMPLETED") {
-    throw new AppError(CLI_ERRORS.JOB_ENDED, {
-      jobId: job.job_id,
-      state: job.state,
-      reason: job.failure?.message ?? "",
-    });
-  }
+  requireCompleted(job);
+  requireVerified(job);
   return { job, offer, client };
 }
 
-function present(context: CommandContext, job: Job, offer: Quote, files: readonly string[], seconds: Seconds): void {
+interface ResultFiles {
+  readonly onnx: string;
+  readonly weights: string;
+  readonly receipt: string;
+}
+
+/** The models, the receipt, and what it takes to run the checked steps again once this market is gone. */
+async function saveResults(
+  context: CommandContext,
+  client: MarketClient,
+  job: Job,
+  folder: string,
+): Promise<ResultFiles> {
+  const { keys, signal } = context;
+  const [onnx = "", weights = ""] = await downloadModels(client, job, folder, signal);
+  const saved = await saveReceipt(client, job.job_id, { path: join(folder, "receipt.json"), keys, signal });
+  sayNewKeys(context, saved.added);
+  await saveInputs(client, saved.receipt, join(folder, "job"), signal);
+  return { onnx, weights, receipt: saved.path };
+}
+
+function present(context: CommandContext, job: Job, offer: Quote, files: ResultFiles, seconds: Seconds): void {
   const { terminal } = context;
-  const [onnx = "", weights = ""] = files;
   const summary = [
     "",
     ...resultLines(job, terminal),
@@ -123,27 +141,38 @@ function present(context: CommandContext, job: Job, offer: Quote, files: readonl
     ...paymentLines(job),
     "",
     tint(terminal, "bold", "Your files"),
-    `  ONNX     ${onnx}`,
-    `  weights  ${weights}`,
+    `  ONNX     ${files.onnx}`,
+    `  weights  ${files.weights}`,
+    `  receipt  ${files.receipt}`,
+    "",
+    "Run the checked steps again yourself, without the market:",
+    `  npx cyxwiz receipt verify ${shellWord(files.receipt)} --rerun`,
     "",
     `Done in ${formatDuration(seconds.total)}.`,
   ];
   terminal.say(summary.join("\n"));
   if (!terminal.json) return;
   const { quoted, owner, platform, refunded } = job.payment;
+  const { verdict, interval, reruns, paid } = job.verification;
+  const verifier = reruns.find((rerun) => rerun.outcome === "agrees")?.node_name ?? null;
   terminal.out(
     JSON.stringify({
       testAccuracy: job.metrics["test_accuracy"],
       jobId: job.job_id,
       node: job.node?.name ?? null,
       quoteId: offer.quote_id,
-      verification: { verdict: job.verification },
+      verification: { verdict, interval, verifier, paid, reruns },
       simulated: true,
       paid: { quoted, owner, platform, refunded },
-      files: { onnx, weights },
+      files,
       seconds,
     }),
   );
+}
+
+/** A path as it can be typed. */
+function shellWord(text: string): string {
+  return /^[\w./:\\-]+$/.test(text) ? text : `"${text}"`;
 }
 
 function trainingSeconds(job: Job): number {

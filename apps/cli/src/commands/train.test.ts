@@ -14,6 +14,7 @@ import {
 } from "../client/market.fixture.ts";
 import { CLI_ERRORS } from "../errors.ts";
 import { createTestCli, type Ran } from "../cli.fixture.ts";
+import { createIssuer, sampleReceipt } from "../receipts/receipt.fixture.ts";
 
 const GRAPH = fileURLToPath(new URL("../../../../examples/iris-mlp.cyxwiz", import.meta.url));
 const OFFER: Quote = {
@@ -46,8 +47,9 @@ const OFFER: Quote = {
 };
 
 /** Everything that a job needs up to its end, which `over` is. */
-async function marketFor(over: Answer): Promise<TestMarket> {
+async function marketFor(over: Answer, more: Record<string, Answer> = {}): Promise<TestMarket> {
   return await startTestMarket({
+    ...more,
     "POST /api/objects": { json: { cid: `b${"a".repeat(58)}`, size_bytes: 100 } },
     "POST /api/quotes": { json: OFFER },
     "POST /api/jobs": { json: sampleJob({ state: "ESCROWED" }) },
@@ -92,6 +94,24 @@ test("training submits the quote, follows the job to its payment, and reports re
   expect(err).toContain(`Job ${JOB_ID} is submitted; 2.5 CYXWIZ are in escrow.`);
   expect(out).toContain("Digits CNN: completed in 60 s");
   expect(out).toContain("back to you        0.5");
+});
+
+test("training leaves the receipt beside the models, remembers the market's key and says how to check it", async () => {
+  const issuer = createIssuer();
+  const routes = (signed: unknown): Record<string, Answer> => ({
+    "GET /api/receipts/keys": { json: issuer.keys },
+    [`GET /api/jobs/${JOB_ID}/receipt`]: { json: signed },
+  });
+  const over: Answer = { json: settledJob({ has_receipt: true }) };
+  await using market = await marketFor(over, routes(issuer.issue(sampleReceipt())));
+  const { code, out, err, left } = await runTraining(market, ["train"]);
+  expect({ code, left }).toEqual({ code: 0, left: ["receipt.json"] });
+  expect(out).toMatch(/Check the receipt: cyxwiz receipt verify .*receipt.json --rerun/);
+  expect(err).toContain(`Remembered key ${issuer.keys.keys[0]?.key_id}`);
+  await using forging = await marketFor(over, routes(createIssuer().issue(sampleReceipt())));
+  const forged = await runTraining(forging, ["train"]);
+  expect({ code: forged.code, left: forged.left }).toEqual({ code: 0, left: [] });
+  expect(forged.err).toContain("The receipt was not saved: the receipt is signed with the key");
 });
 
 test("--detach returns as soon as the job is submitted, and says how to follow it", async () => {

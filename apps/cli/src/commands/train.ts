@@ -1,10 +1,12 @@
 import { randomUUID } from "node:crypto";
-import { AppError } from "@cyxwiz/primitives";
+import { join } from "node:path";
+import { errorMessage } from "@cyxwiz/primitives";
 import type { Job, Quote } from "@cyxwiz/protocol/rest";
 import type { MarketClient } from "../client/market-client.ts";
-import { CLI_ERRORS } from "../errors.ts";
+import { saveReceipt } from "../receipts/save-receipt.ts";
 import { formatBytes, formatDuration } from "../terminal/format.ts";
 import { formatTable } from "../terminal/table.ts";
+import { requireCompleted } from "../training/job-outcome.ts";
 import { curveText, paymentLines, placementLines, resultLines } from "../training/job-report.ts";
 import {
   prepareTraining,
@@ -17,6 +19,7 @@ import { progressLine } from "../training/progress-line.ts";
 import { watchJob } from "../training/watch-job.ts";
 import { report, requireSession, type CommandContext } from "./command-context.ts";
 import { downloadModels } from "./models.ts";
+import { sayNewKeys } from "./receipt.ts";
 
 export interface TrainOptions extends TrainingRequest {
   readonly detach?: boolean;
@@ -42,8 +45,10 @@ export async function train(context: CommandContext, options: TrainOptions): Pro
     return;
   }
   const over = await followFromAfar(context, client, job.job_id);
-  const files = await downloadModels(client, over, options.out ?? ".", context.signal);
-  report(context, { ...over, downloaded: files }, () =>
+  const folder = options.out ?? ".";
+  const files = await downloadModels(client, over, folder, context.signal);
+  const receipt = await downloadReceipt(context, client, over, folder);
+  report(context, { ...over, downloaded: [...files, ...receipt] }, () =>
     [
       ...resultLines(over, context.terminal),
       "",
@@ -51,19 +56,37 @@ export async function train(context: CommandContext, options: TrainOptions): Pro
       "",
       ...paymentLines(over),
       "",
-      ...files.map((path) => `  ${path}`),
+      ...[...files, ...receipt].map((path) => `  ${path}`),
+      ...receipt.map((path) => `Check the receipt: cyxwiz receipt verify ${path} --rerun`),
     ].join("\n"),
   );
-  if (over.state !== "COMPLETED") {
-    throw new AppError(CLI_ERRORS.JOB_ENDED, {
-      jobId: over.job_id,
-      state: over.state,
-      reason: over.failure?.message ?? "cancelled",
-    });
+  requireCompleted(over);
+}
+
+/**
+ * Saves the job's receipt beside its models, if it has one. What is wrong with the remembered keys or with the receipt is
+ * said and does not take the trained model away.
+ */
+async function downloadReceipt(
+  context: CommandContext,
+  client: MarketClient,
+  job: Job,
+  folder: string,
+): Promise<string[]> {
+  if (!job.has_receipt) return [];
+  const { keys, signal, terminal } = context;
+  try {
+    const saved = await saveReceipt(client, job.job_id, { path: join(folder, "receipt.json"), keys, signal });
+    sayNewKeys(context, saved.added);
+    return [saved.path];
+  } catch (error) {
+    signal.throwIfAborted();
+    terminal.say(`The receipt was not saved: ${errorMessage(error)}\nTry again: cyxwiz receipt get ${job.job_id}`);
+    return [];
   }
 }
 
-/** Shows progress until the job is over; on a plain stream a line each time that the state or the epoch changes. */
+/** Shows progress until the job is over; on a plain stream a line each time that something but the step changes. */
 export async function follow(context: CommandContext, client: MarketClient, jobId: string): Promise<Job> {
   const { terminal, clock, signal } = context;
   let shown = "";
@@ -73,8 +96,8 @@ export async function follow(context: CommandContext, client: MarketClient, jobI
     clock,
     signal,
     onUpdate: (job) => {
-      const key = `${job.state} ${job.epoch}`;
       const line = progressLine(job, terminal);
+      const key = job.state === "RUNNING" ? `${job.state} ${job.epoch}` : line;
       if (terminal.live) terminal.redraw(line);
       else if (key !== shown) terminal.say(line);
       shown = key;

@@ -1,5 +1,6 @@
 import { join } from "node:path";
-import { LocalMarket, NODE_PLANS } from "../market/local-market.ts";
+import { LocalMarket } from "../market/local-market.ts";
+import { NODE_PLANS } from "../market/market-node.ts";
 import { untilStopped } from "../market/until-stopped.ts";
 import { report, type CommandContext } from "./command-context.ts";
 

@@ -1,6 +1,6 @@
 /**
- * A whole market on this computer: the Central Server with its embedded database, and three Server Nodes, each its own
- * process with its own key, owner, price and allocation.
+ * A whole market on this computer: the Central Server with its embedded database, three Server Nodes, each its own
+ * process with its own key, owner, price and allocation, and the platform's own node, which checks what the others did.
  *
  * The nodes share one computer's processor, and the scheduler knows it by their fingerprint: together they never sell more
  * cores than it has.
@@ -16,6 +16,7 @@ import { z } from "zod";
 import { MarketClient } from "../client/market-client.ts";
 import { ChildProgram } from "./child-program.ts";
 import { preferredOrAnyPort } from "./free-port.ts";
+import { ownedNode, platformVerifier, type MarketNode, type NodePlan } from "./market-node.ts";
 
 const appPath = (app: string): string => fileURLToPath(new URL(`../../../${app}/src/main.ts`, import.meta.url));
 
@@ -24,22 +25,9 @@ const nodeReadySchema = z.object({ kind: z.literal("ready"), nodeId: z.uuid() })
 const ownersSchema = z.record(z.string(), z.object({ email: z.string(), password: z.string() }));
 type Owners = z.infer<typeof ownersSchema>;
 
-/** What the three owners ask and share. Cores are a share of the computer's, at least one. */
-export interface NodePlan {
-  readonly name: string;
-  readonly owner: string;
-  readonly coreShare: number;
-  readonly pricePerHour: string;
-}
-
-export const NODE_PLANS: readonly NodePlan[] = [
-  { name: "node-alpha", owner: "olivia", coreShare: 1, pricePerHour: "0.06" },
-  { name: "node-beta", owner: "boris", coreShare: 0.5, pricePerHour: "0.05" },
-  { name: "node-gamma", owner: "grace", coreShare: 1, pricePerHour: "0.12" },
-];
-
 export interface LocalMarketOptions {
   readonly dataDir: string;
+  /** The owners' nodes. The platform's own node runs beside them, however few they are. */
   readonly nodes: readonly NodePlan[];
   readonly onProgress: (message: string) => void;
   readonly signal?: AbortSignal;
@@ -66,12 +54,15 @@ export class LocalMarket implements AsyncDisposable {
     await using started = new AsyncDisposableStack();
     options.onProgress("Starting the Central Server and its database …");
     const server = started.use(await startServer(options));
-    if (options.nodes.length > 0) {
-      options.onProgress(`Starting ${options.nodes.length} Server Nodes; each measures its speed …`);
-    }
+    const nodeCount = `${options.nodes.length} Server Node${options.nodes.length === 1 ? "" : "s"}`;
+    options.onProgress(`Starting ${nodeCount} and the platform's verifier; each measures its speed …`);
     const owners = await loadOwners(options, server.ready.restUrl);
-    const nodes = await startAll(options, started, (plan, signal) =>
-      startNode(plan, server.ready, owners, { ...options, signal }),
+    const plans = [
+      ...options.nodes.map((plan) => ownedNode(plan, defined(owners[plan.owner], plan.owner), server.ready.restUrl)),
+      platformVerifier(serverDataDir(options)),
+    ];
+    const nodes = await startAll(plans, started, options.signal, (plan, signal) =>
+      startNode(plan, server.ready, { ...options, signal }),
     );
     const market = new LocalMarket(server, nodes);
     started.move();
@@ -96,6 +87,10 @@ export class LocalMarket implements AsyncDisposable {
   }
 }
 
+function serverDataDir({ dataDir }: LocalMarketOptions): string {
+  return join(dataDir, "central-server");
+}
+
 async function startServer(options: LocalMarketOptions): Promise<ChildProgram<z.infer<typeof serverReadySchema>>> {
   const configPath = join(options.dataDir, "central-server.toml");
   const [grpcPort, restPort] = await Promise.all([preferredOrAnyPort(50_051), preferredOrAnyPort(8080)]);
@@ -104,7 +99,7 @@ async function startServer(options: LocalMarketOptions): Promise<ChildProgram<z.
     `grpc_address = "127.0.0.1:${grpcPort}"`,
     `rest_address = "127.0.0.1:${restPort}"`,
     "[database]",
-    `url = "embedded:${join(options.dataDir, "central-server").replaceAll("\\", "/")}"`,
+    `url = "embedded:${serverDataDir(options).replaceAll("\\", "/")}"`,
     "[payments]",
     "faucet = true",
     "",
@@ -122,13 +117,14 @@ async function startServer(options: LocalMarketOptions): Promise<ChildProgram<z.
 
 /** Starts all nodes at once. When one fails the others are called off, and none is left behind. */
 async function startAll<Node extends AsyncDisposable>(
-  options: LocalMarketOptions,
+  plans: readonly MarketNode[],
   started: AsyncDisposableStack,
-  start: (plan: NodePlan, signal: AbortSignal) => Promise<Node>,
+  callerSignal: AbortSignal | undefined,
+  start: (plan: MarketNode, signal: AbortSignal) => Promise<Node>,
 ): Promise<Node[]> {
   const oneFailed = new AbortController();
-  const signal = AbortSignal.any([oneFailed.signal, ...(options.signal ? [options.signal] : [])]);
-  const attempts = options.nodes.map(async (plan) => started.use(await start(plan, signal)));
+  const signal = AbortSignal.any([oneFailed.signal, ...(callerSignal ? [callerSignal] : [])]);
+  const attempts = plans.map(async (plan) => started.use(await start(plan, signal)));
   try {
     return await Promise.all(attempts);
   } catch (error) {
@@ -139,9 +135,8 @@ async function startAll<Node extends AsyncDisposable>(
 }
 
 async function startNode(
-  plan: NodePlan,
+  plan: MarketNode,
   server: z.infer<typeof serverReadySchema>,
-  owners: Owners,
   options: LocalMarketOptions,
 ): Promise<ChildProgram<z.infer<typeof nodeReadySchema>>> {
   const configPath = join(options.dataDir, `${plan.name}.toml`);
@@ -161,8 +156,7 @@ async function startNode(
     "",
   ];
   await writeFile(configPath, config.join("\n"), { mode: 0o600 });
-  const owner = owners[plan.owner];
-  const token = owner && (await new MarketClient(server.restUrl).login(owner)).token;
+  const token = await plan.token();
   return await ChildProgram.start({
     name: plan.name,
     program: appPath("server-node"),
@@ -177,13 +171,16 @@ async function startNode(
 /** The owners' accounts, with random passwords that are made once and kept beside the market's data. */
 async function loadOwners(options: LocalMarketOptions, restUrl: string): Promise<Owners> {
   const path = join(options.dataDir, "owners.json");
-  if (existsSync(path)) return ownersSchema.parse(JSON.parse(await readFile(path, "utf8")));
+  const saved = existsSync(path) ? ownersSchema.parse(JSON.parse(await readFile(path, "utf8"))) : {};
   const client = new MarketClient(restUrl);
-  const owners: Owners = {};
-  for (const name of new Set(options.nodes.map((plan) => plan.owner))) {
-    owners[name] = { email: `${name}@market.local`, password: randomBytes(18).toString("base64url") };
+  const added: Owners = {};
+  for (const { owner } of options.nodes) {
+    if (owner in saved) continue;
+    added[owner] = { email: `${owner}@market.local`, password: randomBytes(18).toString("base64url") };
   }
-  await Promise.all(Object.entries(owners).map(([username, owner]) => client.register({ ...owner, username })));
+  if (Object.keys(added).length === 0) return saved;
+  await Promise.all(Object.entries(added).map(([username, owner]) => client.register({ ...owner, username })));
+  const owners = { ...saved, ...added };
   await writeFile(path, JSON.stringify(owners, undefined, 2), { mode: 0o600 });
   return owners;
 }

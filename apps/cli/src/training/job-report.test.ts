@@ -1,6 +1,8 @@
+import type { Job } from "@cyxwiz/protocol/rest";
 import { expect, test } from "vitest";
-import { sampleJob, settledJob } from "../client/market.fixture.ts";
-import { curveText, jobSeconds, paymentLines, placementLines, resultLines } from "./job-report.ts";
+import { sampleJob, settledJob, VERIFIED } from "../client/market.fixture.ts";
+import { requireCompleted, requireVerified } from "./job-outcome.ts";
+import { curveText, jobSeconds, paymentLines, placementLines, resultLines, verificationLine } from "./job-report.ts";
 
 const plain = { color: false };
 
@@ -9,20 +11,62 @@ test("the payment adds up: owner, platform and refund are what was quoted", () =
     "  Quoted and escrowed  2.5 CYXWIZ",
     "    owner    90 %      1.8",
     "    platform 10 %      0.2",
+    "      of it for checking 0.004, to platform-verifier",
     "    back to you        0.5",
   ]);
 });
 
-test("a finished job shows what it reached, in what time, and that nobody checked it", () => {
+test("a finished job shows what it reached, in what time, and how it was checked", () => {
   expect(resultLines(settledJob(), plain)).toEqual([
     "Digits CNN: completed in 60 s, 1000 of 1000 steps",
     "  Accuracy on held-out data  97.5 %",
     "  Loss on held-out data      0.0812",
-    "  Verification               unverified: nobody has re-run a part of this work",
+    "  Verification               verified: steps 601–620 were run again by platform-verifier, bit-equal",
   ]);
-  expect(resultLines(settledJob({ verification: "verified" }), plain).at(-1)).toBe(
-    "  Verification               verified",
-  );
+});
+
+const [RERUN] = VERIFIED.reruns as [Job["verification"]["reruns"][number]];
+const interval = { from: 600, to: 620 };
+test.each<[string, Partial<Job["verification"]>]>([
+  ["pending: not checked yet", { verdict: "pending", interval: null, reruns: [] }],
+  ["pending: steps 601–620 are run again", { verdict: "pending", interval, reruns: [] }],
+  [
+    "pending: steps 601–620 are run again by platform-verifier",
+    { verdict: "pending", reruns: [{ ...RERUN, outcome: null }] },
+  ],
+  [
+    "verified: step 601 was run again by platform-verifier and node-beta, bit-equal",
+    {
+      interval: { from: 600, to: 601 },
+      reruns: [
+        { ...RERUN, node_name: "node-gamma", outcome: "disagrees" },
+        RERUN,
+        { ...RERUN, node_name: "node-beta" },
+      ],
+    },
+  ],
+  [
+    "plausible: steps 601–620 were run again on other hardware by platform-verifier, at distance 0.012",
+    { verdict: "plausible", reruns: [{ ...RERUN, outcome: "plausible", distance: 0.0123 }] },
+  ],
+  ["unverified: nobody could re-run it", { verdict: "unverified", interval: null, reruns: [] }],
+  [
+    "refused: steps 601–620 were run again by platform-verifier, with another result",
+    { verdict: "refused", reruns: [{ ...RERUN, outcome: "disagrees" }] },
+  ],
+])("how a result was checked is one line: %s", (line, different) => {
+  expect(verificationLine(settledJob({ verification: { ...VERIFIED, ...different } }))).toBe(line);
+});
+
+test("a job that is done counts, one that ended otherwise or was not checked is refused with the reason", () => {
+  const unverified = settledJob({ verification: { ...VERIFIED, verdict: "unverified", interval: null, reruns: [] } });
+  expect(() => {
+    requireCompleted(settledJob());
+    requireVerified(settledJob());
+    requireCompleted(unverified);
+  }).not.toThrow();
+  expect(() => requireCompleted(settledJob({ state: "CANCELLED" }))).toThrow("ended as CANCELLED: cancelled");
+  expect(() => requireVerified(unverified)).toThrow("the verdict is unverified: nobody could re-run it");
 });
 
 test("a failed job says why, and whose fault it was", () => {

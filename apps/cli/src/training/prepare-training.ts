@@ -86,6 +86,7 @@ export async function prepareTraining(
     requirements: {
       device: request.device ?? "any",
       ...(request.maxPrice !== undefined && { max_price: request.maxPrice }),
+      verification: "required",
     },
   };
   return {

@@ -1,6 +1,6 @@
 import { JOB_STATES, type Job } from "@cyxwiz/protocol/rest";
 import { expect, test } from "vitest";
-import { sampleJob } from "../client/market.fixture.ts";
+import { sampleJob, VERIFIED } from "../client/market.fixture.ts";
 import { progressLine } from "./progress-line.ts";
 
 const plain = { color: false };
@@ -31,4 +31,14 @@ test("what is not known yet is left out, and the first epoch is epoch 1", () => 
 test("a job that waits without a reason or a node says only that it waits", () => {
   expect(progressLine(sampleJob({ state: "ESCROWED" }), plain)).toBe("paid into escrow, waiting for a node");
   expect(progressLine(sampleJob({ state: "ASSIGNED", node: null }), plain)).toBe("assigned, which fetches the data");
+});
+
+test("a job that is being checked says what is run again, and by whom", () => {
+  const check = (reruns: Job["verification"]["reruns"]): string => {
+    const verification = { verdict: "pending", interval: { from: 600, to: 620 }, reruns, paid: "0" } as const;
+    return progressLine(sampleJob({ state: "VERIFYING", verification: { ...verification, reruns } }), plain);
+  };
+  const running = VERIFIED.reruns.map((rerun) => ({ ...rerun, outcome: null }));
+  expect(check([])).toBe("finished, steps 601–620 are run again as soon as a node is free");
+  expect(check(running)).toBe("finished, steps 601–620 are run again by platform-verifier to check the result");
 });

@@ -1,4 +1,5 @@
 import type { Job } from "@cyxwiz/protocol/rest";
+import { runAgainText } from "../receipts/receipt-text.ts";
 import { formatCount, formatDuration, formatPercent } from "../terminal/format.ts";
 import { tint, type Terminal } from "../terminal/terminal.ts";
 
@@ -29,10 +30,17 @@ function waitingLine(job: Job): string {
     ESCROWED: `paid into escrow, waiting for a node${reason}`,
     ASSIGNED: `assigned${node}, which fetches the data`,
     RUNNING: `running${node}`,
-    VERIFYING: "finished, the result is being checked",
+    VERIFYING: `finished, ${verifyingText(job.verification)}`,
     COMPLETED: "finished, the payment is on its way",
     FAILED: "failed, the refund is on its way",
     CANCELLED: "cancelled, the refund is on its way",
   };
   return what[job.state];
+}
+
+function verifyingText({ interval, reruns }: Job["verification"]): string {
+  if (!interval) return "the result is being checked";
+  const running = reruns.find((rerun) => rerun.outcome === null);
+  const what = runAgainText(interval, "now");
+  return running ? `${what} by ${running.node_name} to check the result` : `${what} as soon as a node is free`;
 }

@@ -10,6 +10,7 @@ import type { Clock } from "@cyxwiz/platform";
 import {
   errorSchema,
   heartbeatResponseSchema,
+  receiptKeysSchema,
   registerNodeResponseSchema,
   type RegisterNodeAnswer,
   type RegisterNodeBody,
@@ -65,6 +66,12 @@ export class CentralRest {
     const call: Call = { method: "GET", path: "/api/auth/me", credential: ownerToken, signal };
     const answer = await this.#json(call, ownerSchema);
     return ("user" in answer ? answer.user.id : answer.id) as UserId;
+  }
+
+  /** The keys that the market signs with, SPKI PEM. */
+  async receiptKeys(signal: AbortSignal): Promise<readonly string[]> {
+    const call: Call = { method: "GET", path: "/api/receipts/keys", credential: "", signal };
+    return (await this.#json(call, receiptKeysSchema)).keys.map((key) => key.public_key);
   }
 
   async register(body: RegisterNodeBody, ownerToken: string, signal: AbortSignal): Promise<RegisterNodeAnswer> {

@@ -1,20 +1,13 @@
 /** `CentralLink` over gRPC: the only place where the node's words meet the wire's. */
-import { AppError, parseAssignmentId, parseNodeId } from "@cyxwiz/primitives";
-import {
-  DeviceType,
-  fromWireTime,
-  type RegisterNodeResponse,
-  type RpcClients,
-  type ServerTaskMessage,
-  StatusCode,
-} from "@cyxwiz/protocol";
+import { AppError, parseNodeId } from "@cyxwiz/primitives";
+import { DeviceType, fromWireTime, type RegisterNodeResponse, type RpcClients, StatusCode } from "@cyxwiz/protocol";
 import { createRpcClients } from "@cyxwiz/protocol/client";
 import { NODE_ERRORS } from "../errors.ts";
 import type { DetectedHardware } from "../hardware/detected-hardware.ts";
 import { GRPC_CALL_MS } from "../limits.ts";
 import type { BeatAnswer, CentralLink, GrpcBeat, GrpcRegistration, NodeToken } from "./central-link.ts";
 import type { NodeMessage, ServerMessage } from "./messages.ts";
-import { readAssignment } from "./wire-assignment.ts";
+import { readServerMessage } from "./wire-message.ts";
 import { toWireMessage, toWireRunning, type WireNodeMessage } from "./wire-report.ts";
 
 const MIB = 1024 * 1024;
@@ -79,34 +72,6 @@ async function* streamTasks(
   for await (const message of nodes.streamTasks(wire(), { headers, signal })) {
     const read = readServerMessage(message);
     if (read) yield read;
-  }
-}
-
-/** Undefined for a message that a newer server may send and this node does not know. */
-function readServerMessage({ message }: ServerTaskMessage): ServerMessage | undefined {
-  switch (message.case) {
-    case "welcome":
-      return { kind: "welcome", leaseSeconds: message.value.leaseSeconds };
-    case "assignment":
-      return readAssignment(message.value);
-    case "cancel": {
-      const { fencingToken, reason, keepModel } = message.value;
-      return {
-        kind: "cancel",
-        assignmentId: parseAssignmentId(message.value.assignmentId),
-        fencingToken,
-        reason,
-        keepModel,
-      };
-    }
-    case "answer": {
-      const { sequence, accepted, code, message: text } = message.value;
-      return { kind: "answer", sequence, accepted, code, message: text };
-    }
-    case "drain":
-      return { kind: "drain", reason: message.value.reason, reconnectAfterMs: message.value.reconnectAfterMs };
-    case undefined:
-      return undefined;
   }
 }
 

@@ -14,7 +14,7 @@ function progress(step: number, assignmentId: AssignmentId = ASSIGNMENT_ID): Nod
 }
 
 function checkpoint(step: number): NodeReport {
-  return { kind: "checkpoint", ...LEASE, step, cid: "b" as never, sha256: "", sizeBytes: 1 };
+  return { kind: "checkpoint", ...LEASE, step, cid: "b" as never, sha256: "", sizeBytes: 1, initialSha256: "" };
 }
 
 function stepsOf(taken: ReturnType<ReportOutbox["take"]>): readonly unknown[] {
@@ -73,10 +73,11 @@ test("no more than the limit is in flight at once", () => {
   expect(stepsOf(outbox.take(2))).toEqual(["checkpoint 3"]);
 });
 
-test("[NR4] a full outbox refuses checkpoints, but the end of an assignment always fits", () => {
+test("[NR4] a full outbox refuses checkpoints and changes, but the end of an assignment always fits", () => {
   const outbox = new ReportOutbox();
   for (let step = 0; step < WAITING_REPORTS; step++) expect(outbox.push(checkpoint(step))).toBe(true);
   expect(outbox.push(checkpoint(1))).toBe(false);
+  expect(outbox.push({ kind: "changed", ...LEASE, changeId: "c", step: 1 })).toBe(false);
   expect(outbox.push({ kind: "failed", ...LEASE, blame: "node", code: "c", message: "m", step: 1 })).toBe(true);
 });
 

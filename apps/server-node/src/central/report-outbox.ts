@@ -8,6 +8,9 @@
 import { PROGRESS_IN_FLIGHT, WAITING_REPORTS } from "../limits.ts";
 import type { Answer, NodeReport } from "./messages.ts";
 
+/** Reports of work that goes on; every other kind comes once per assignment, or ends one. */
+const ON_THE_WAY: ReadonlySet<NodeReport["kind"]> = new Set(["progress", "checkpoint", "changed"]);
+
 interface Waiting {
   readonly report: NodeReport;
   /** 0 until it is sent on the current stream. */
@@ -93,8 +96,7 @@ export class ReportOutbox {
 
   #add(report: NodeReport, answered: PromiseWithResolvers<Answer> | undefined): boolean {
     if (report.kind === "progress") this.#dropOldProgress(report.assignmentId);
-    const isEnd = report.kind !== "progress" && report.kind !== "checkpoint";
-    if (!isEnd && this.#waiting.length >= WAITING_REPORTS) return false;
+    if (ON_THE_WAY.has(report.kind) && this.#waiting.length >= WAITING_REPORTS) return false;
     this.#waiting.push({ report, sequence: 0n, answered });
     this.#wake();
     return true;

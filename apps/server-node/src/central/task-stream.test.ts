@@ -1,11 +1,12 @@
 import type { NodeId } from "@cyxwiz/primitives";
 import { BoundedQueue, MemoryLogger, VirtualClock } from "@cyxwiz/platform";
 import { expect, test } from "vitest";
+import { CalibrationAnswers } from "../calibration/calibration-answers.ts";
 import { ASSIGNMENT_ID, sampleAssignment } from "../../test/sample-assignment.ts";
 import { STREAM_WELCOME_MS } from "../limits.ts";
 import type { CentralLink } from "./central-link.ts";
 import { ConnectionState } from "./connection-state.ts";
-import type { NodeMessage, ServerMessage } from "./messages.ts";
+import type { CalibrationTask, NodeMessage, ServerMessage } from "./messages.ts";
 import { ReportOutbox } from "./report-outbox.ts";
 import { runTaskStream, type TaskHandlers } from "./task-stream.ts";
 
@@ -18,9 +19,11 @@ interface FarSide {
   readonly send: BoundedQueue<ServerMessage>;
 }
 
-function setup(): {
+function setup(options: { calibrates?: boolean } = {}): {
   clock: VirtualClock;
+  logger: MemoryLogger;
   outbox: ReportOutbox;
+  answers: CalibrationAnswers;
   connection: ConnectionState;
   streams: FarSide[];
   heard: string[];
@@ -39,25 +42,32 @@ function setup(): {
       build: "b",
       lowerings: ["l"],
       hardwareClass: "h",
-      running: [{ ...LEASE, jobId: "j" as never, step: 3 }],
+      running: [{ ...LEASE, kind: "TRAIN", jobId: "j" as never, step: 3 }],
     }),
     assignment: (assignment) => heard.push(`assignment ${assignment.seed}`),
+    change: (lease, { changeId }) => heard.push(`change ${lease.fencingToken} ${changeId}`),
+    ...(options.calibrates
+      ? { calibration: ({ challengeId }: CalibrationTask) => heard.push(`calibration ${challengeId}`) }
+      : {}),
     cancel: (lease, { keepModel }) => heard.push(`cancel ${lease.fencingToken} ${keepModel}`),
     refused: (report, answer) => heard.push(`refused ${report.kind} ${answer.code}`),
   };
+  const answers = new CalibrationAnswers();
   const link = memoryLink(streams);
-  const options = {
+  const logger = new MemoryLogger();
+  const given = {
     link,
     outbox,
+    answers,
     handlers,
     connection,
     credential: () => "k",
     clock,
-    logger: new MemoryLogger(),
+    logger,
     random: () => 1,
   };
-  const ended = runTaskStream({ ...options, reconnectDelayMs: 1_000 }, stop.signal);
-  return { clock, outbox, connection, streams, heard, stop, ended };
+  const ended = runTaskStream({ ...given, reconnectDelayMs: 1_000 }, stop.signal);
+  return { clock, logger, outbox, answers, connection, streams, heard, stop, ended };
 }
 
 function memoryLink(streams: FarSide[]): CentralLink {
@@ -78,9 +88,10 @@ function memoryLink(streams: FarSide[]): CentralLink {
 }
 
 async function sent(side: FarSide | undefined): Promise<readonly string[]> {
-  return (side?.received ?? []).map((m) =>
-    m.kind === "hello" ? `hello ${m.hello.running.length}` : `${m.sequence} ${m.report.kind}`,
-  );
+  return (side?.received ?? []).map((m) => {
+    if (m.kind === "hello") return `hello ${m.hello.running.length}`;
+    return m.kind === "calibration" ? `answer ${m.answer.challengeId}` : `${m.sequence} ${m.report.kind}`;
+  });
 }
 
 test("[NR5] a stream starts with a hello that lists what runs, and is online with the welcome", async () => {
@@ -101,7 +112,15 @@ test("[NR6] a stream that breaks is opened again, with growing waits, and unansw
   const { clock, connection, outbox, streams, stop, ended } = setup();
   await clock.advance(0);
   streams[0]?.send.push({ kind: "welcome", leaseSeconds: 30 });
-  outbox.push({ kind: "checkpoint", ...LEASE, step: 2, cid: "b" as never, sha256: "", sizeBytes: 1 });
+  outbox.push({
+    kind: "checkpoint",
+    ...LEASE,
+    step: 2,
+    cid: "b" as never,
+    sha256: "",
+    sizeBytes: 1,
+    initialSha256: "",
+  });
   outbox.push({ kind: "cancelled", ...LEASE, step: 2 });
   await clock.advance(0);
   streams[0]?.send.push({ kind: "answer", sequence: 1n, accepted: true, code: "", message: "" });
@@ -151,11 +170,68 @@ test("every message reaches its handler; an unreadable assignment is declined", 
   await clock.advance(0);
   side?.send.push({ kind: "assignment", assignment: await sampleAssignment() });
   side?.send.push({ kind: "cancel", ...LEASE, reason: "r", keepModel: true });
+  const change = { changeId: "id", stop: true, signature: "" };
+  side?.send.push({ kind: "change", ...LEASE, change });
   side?.send.push({ kind: "answer", sequence: 1n, accepted: false, code: "central/lease-lost", message: "" });
   side?.send.push({ kind: "unreadable", ...LEASE, code: "node/assignment-malformed", message: "seed" });
   await clock.advance(0);
-  expect(heard).toEqual(["assignment 18446744073709551615", "cancel 1 true", "refused accepted central/lease-lost"]);
+  expect(heard).toEqual([
+    "assignment 18446744073709551615",
+    "cancel 1 true",
+    "change 1 id",
+    "refused accepted central/lease-lost",
+  ]);
   expect(side?.received.at(-1)).toMatchObject({ report: { kind: "declined", code: "node/assignment-malformed" } });
+  stop.abort();
+  await ended;
+});
+
+const TASK: CalibrationTask = {
+  challengeId: "c1",
+  unitId: "u",
+  seed: "1",
+  rounds: [],
+  secondsAtMost: 5,
+  signature: "",
+};
+
+test("what a node cannot read or answer is let pass with a log line, and the stream goes on", async () => {
+  const { clock, heard, logger, streams, stop, ended } = setup();
+  await clock.advance(0);
+  streams[0]?.send.push({ kind: "ignored", what: "a change", problem: "its id" });
+  streams[0]?.send.push({ kind: "calibration", task: TASK });
+  streams[0]?.send.push({ kind: "cancel", ...LEASE, reason: "r", keepModel: false });
+  await clock.advance(0);
+  expect(heard).toEqual(["cancel 1 false"]);
+  const passed = logger.lines.filter(({ message }) => message === "a message of the Central Server is let pass");
+  expect(passed).toHaveLength(2);
+  stop.abort();
+  await ended;
+});
+
+test("a calibration task goes to its handler where there is one", async () => {
+  const { clock, heard, streams, stop, ended } = setup({ calibrates: true });
+  await clock.advance(0);
+  streams[0]?.send.push({ kind: "calibration", task: TASK });
+  await clock.advance(0);
+  expect(heard).toEqual(["calibration c1"]);
+  stop.abort();
+  await ended;
+});
+
+test("an answer to a challenge goes out beside the reports, and not on a later stream", async () => {
+  const { answers, clock, streams, stop, ended } = setup();
+  const answer = { unitId: "unit_cpu0_abc123", busy: true, results: [], code: "", message: "" };
+  await clock.advance(0);
+  answers.push({ ...answer, challengeId: "first" });
+  await clock.advance(0);
+  expect(await sent(streams[0])).toContain("answer first");
+  streams[0]?.send.close();
+  await clock.advance(0);
+  answers.push({ ...answer, challengeId: "late" });
+  await clock.advance(5_000);
+  expect(streams.length).toBe(2);
+  expect(await sent(streams[1])).toEqual(["hello 1"]);
   stop.abort();
   await ended;
 });

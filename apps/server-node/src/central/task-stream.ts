@@ -9,9 +9,20 @@ import { AppError, errorMessage } from "@cyxwiz/primitives";
 import { backoffDelay, type Clock, type Logger } from "@cyxwiz/platform";
 import { NODE_ERRORS } from "../errors.ts";
 import { RECONNECT_MAX_MS, REPORTS_IN_FLIGHT, STREAM_WELCOME_MS } from "../limits.ts";
+import type { CalibrationAnswers } from "../calibration/calibration-answers.ts";
 import type { CentralLink } from "./central-link.ts";
 import type { ConnectionState } from "./connection-state.ts";
-import type { Answer, Assignment, Hello, Lease, NodeMessage, NodeReport, ServerMessage } from "./messages.ts";
+import type {
+  Answer,
+  Assignment,
+  CalibrationTask,
+  Hello,
+  Lease,
+  LiveChange,
+  NodeMessage,
+  NodeReport,
+  ServerMessage,
+} from "./messages.ts";
 import type { ReportOutbox } from "./report-outbox.ts";
 
 /** What is done with the server's messages. Handlers return at once; long work goes on by itself. */
@@ -19,6 +30,9 @@ export interface TaskHandlers {
   hello(): Hello;
   assignment(assignment: Assignment): void;
   cancel(lease: Lease, options: { readonly reason: string; readonly keepModel: boolean }): void;
+  change(lease: Lease, change: LiveChange): void;
+  /** Absent on a node that answers no challenges: then they are logged and let pass. */
+  readonly calibration?: (task: CalibrationTask) => void;
   /** The server no longer counts this assignment: it is dropped without a report. */
   refused(report: NodeReport, answer: Answer): void;
 }
@@ -26,6 +40,7 @@ export interface TaskHandlers {
 export interface TaskStreamOptions {
   readonly link: CentralLink;
   readonly outbox: ReportOutbox;
+  readonly answers: CalibrationAnswers;
   readonly handlers: TaskHandlers;
   readonly connection: ConnectionState;
   /** The credential that is good now. */
@@ -68,10 +83,11 @@ class StreamSession {
   }
 
   async run(outer: AbortSignal): Promise<void> {
-    const { link, credential, outbox } = this.#options;
+    const { link, answers, credential, outbox } = this.#options;
     const ended = new AbortController();
     const signal = AbortSignal.any([outer, ended.signal]);
     outbox.restart();
+    answers.restart();
     try {
       void this.#watchWelcome(ended, signal);
       for await (const message of link.streamTasks(this.#outgoing(signal), credential(), signal)) this.#handle(message);
@@ -83,15 +99,16 @@ class StreamSession {
   }
 
   async *#outgoing(signal: AbortSignal): AsyncGenerator<NodeMessage> {
-    const { handlers, outbox } = this.#options;
+    const { answers, handlers, outbox } = this.#options;
     yield { kind: "hello", hello: handlers.hello() };
     const aborted = Promise.withResolvers<void>();
     signal.addEventListener("abort", () => aborted.resolve(), { once: true });
     while (!signal.aborted) {
       // Taken before looking, so that a report that comes between is not slept over.
-      const changed = outbox.changed();
+      const changed = [outbox.changed(), answers.changed()];
+      for (const answer of answers.take()) yield { kind: "calibration", answer };
       for (const { sequence, report } of outbox.take(REPORTS_IN_FLIGHT)) yield { kind: "report", sequence, report };
-      await Promise.race([changed, aborted.promise]);
+      await Promise.race([...changed, aborted.promise]);
     }
   }
 
@@ -116,6 +133,16 @@ class StreamSession {
       case "cancel":
         handlers.cancel(message, message);
         return;
+      case "change":
+        handlers.change(message, message.change);
+        return;
+      case "calibration":
+        if (handlers.calibration) handlers.calibration(message.task);
+        else this.#ignore("a calibration task", "this node answers none");
+        return;
+      case "ignored":
+        this.#ignore(message.what, message.problem);
+        return;
       case "unreadable": {
         const { assignmentId, fencingToken, code, message: text } = message;
         outbox.push({ kind: "declined", assignmentId, fencingToken, code, message: text });
@@ -131,5 +158,8 @@ class StreamSession {
         logger.info("the Central Server is going away; running work goes on", { reason: message.reason });
         return;
     }
+  }
+  #ignore(what: string, problem: string): void {
+    this.#options.logger.warn("a message of the Central Server is let pass", { what, problem });
   }
 }

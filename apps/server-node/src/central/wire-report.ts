@@ -16,6 +16,11 @@ const WIRE_BLAME: Readonly<Record<Blame, WireBlame>> = {
 
 export function toWireMessage(message: NodeMessage): WireNodeMessage {
   if (message.kind === "report") return { sequence: message.sequence, message: toWireReport(message.report) };
+  // Sequence 0: no report of an assignment, so nothing waits for an answer.
+  if (message.kind === "calibration") {
+    const { results, ...answer } = message.answer;
+    return { sequence: 0n, message: { case: "calibration", value: { ...answer, results: [...results] } } };
+  }
   const { running, lowerings, ...hello } = message.hello;
   const value = { ...hello, lowerings: [...lowerings], running: running.map(toWireRunning) };
   return { sequence: 0n, message: { case: "hello", value } };
@@ -48,6 +53,15 @@ function toWireReport(report: NodeReport): WireBody {
     case "checkpoint": {
       const { kind, step, sizeBytes, ...value } = report;
       return { case: kind, value: { ...value, step: BigInt(step), sizeBytes: BigInt(sizeBytes) } };
+    }
+    case "changed": {
+      const { kind: _, step, ...value } = report;
+      return { case: "changeApplied", value: { ...value, step: BigInt(step) } };
+    }
+    case "rerun": {
+      const { kind, failure, ...value } = report;
+      const failed = failure ? { failureCode: failure.code, failureStep: BigInt(failure.step) } : {};
+      return { case: kind, value: { ...value, ...failed } };
     }
     case "result": {
       const { kind, step, onnx, weights, metrics, ...value } = report;

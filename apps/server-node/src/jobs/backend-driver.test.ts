@@ -7,15 +7,17 @@ import { mlp, writeCyxwiz } from "@cyxwiz/graph";
 import { defined, PhiloxStream, STREAM } from "@cyxwiz/primitives";
 import { MemoryLogger, systemClock } from "@cyxwiz/platform";
 import { expect, test } from "vitest";
-import { CPU_ALLOCATION, sampleAssignment, UNIT_ID } from "../../test/sample-assignment.ts";
+import { rootOfReports } from "../../test/chain-of-reports.ts";
+import { CPU_ALLOCATION, NODE_ID, sampleAssignment, UNIT_ID } from "../../test/sample-assignment.ts";
 import { tempFolder, until } from "../../test/temp-folder.ts";
-import type { NodeReport } from "../central/messages.ts";
+import type { LiveChange, NodeReport, TrainAssignment } from "../central/messages.ts";
 import { ReportOutbox } from "../central/report-outbox.ts";
 import { DevicePool } from "../devices/device-pool.ts";
 import { describeFile } from "./artifact-upload.ts";
 import { createBackendDriver } from "./backend-driver.ts";
 import { JobExecutor } from "./job-executor.ts";
 import { ObjectCache } from "./object-cache.ts";
+import type { TrainerAbilities } from "./trainer.ts";
 
 const GIB = 1024 ** 3;
 const { signal } = new AbortController();
@@ -44,18 +46,29 @@ async function writePoints(path: string, scale: number = 1): Promise<void> {
   });
 }
 
-/** Runs one real assignment to its last report. */
-async function train(folder: string, scale: number = 1): Promise<readonly NodeReport[]> {
+interface Site extends AsyncDisposable {
+  readonly executor: JobExecutor;
+  readonly abilities: TrainerAbilities;
+  /** Forty real steps, with a checkpoint every twenty. */
+  readonly assignment: TrainAssignment;
+  readonly reports: NodeReport[];
+  /** Accepts reports until nothing runs. */
+  settle(): Promise<void>;
+}
+
+/** An executor with the embedded driver, in a folder of its own. */
+async function site(options: { scale?: number; epochs?: number } = {}): Promise<Site> {
+  const folder = await tempFolder();
   const driver = await createBackendDriver(new MemoryLogger());
-  const dataset = join(folder, "points.safetensors");
-  await writePoints(dataset, scale);
+  const dataset = join(folder.path, "points.safetensors");
+  await writePoints(dataset, options.scale);
   const { cid, sizeBytes } = await describeFile(dataset, signal);
   const pool = new DevicePool([{ unitId: UNIT_ID, allocation: { ...CPU_ALLOCATION, memoryBytes: 4 * GIB } }], 1);
   pool.raise(UNIT_ID, "registration-started");
   pool.raise(UNIT_ID, "registered");
   const outbox = new ReportOutbox();
   const cache = await ObjectCache.open({
-    folder: join(folder, "cache"),
+    folder: join(folder.path, "cache"),
     maxBytes: GIB,
     clock: systemClock,
     attempt: (download) => download(),
@@ -63,69 +76,136 @@ async function train(folder: string, scale: number = 1): Promise<readonly NodeRe
       yield await readFile(dataset);
     },
   });
-  let stored = 0;
-  await using executor = new JobExecutor({
-    dataDir: folder,
+  const executor = new JobExecutor({
+    nodeId: NODE_ID,
+    dataDir: folder.path,
     abilities: driver.abilities,
     priority: "normal",
     startTrainer: driver.start,
     cache,
-    fetchCheckpoint: () => Promise.reject(new TypeError("not part of this test")),
+    fetchCheckpoint: async ({ sha256 }) => ({ path: join(folder.path, sha256), [Symbol.dispose]: () => undefined }),
     upload: async (file) => {
-      await copyFile(file, join(folder, `stored-${stored++}`));
-      return describeFile(file, signal);
+      const artifact = await describeFile(file, signal);
+      await copyFile(file, join(folder.path, artifact.sha256));
+      return artifact;
     },
     outbox,
     clock: systemClock,
     logger: new MemoryLogger(),
     pool,
   });
-  const lowering = defined(driver.abilities.lowerings[0], "a lowering");
-  const settings = { batchSize: 16, epochs: 10, checkpointEverySteps: 20, learningRate: 0.05 };
-  const graph = writeCyxwiz(mlp({ outputs: 2, task: "classify", hidden: [8] }));
+  const epochs = options.epochs ?? 10;
   const work = {
-    lowering,
-    settings,
-    graph,
-    totalSteps: 40,
+    lowering: defined(driver.abilities.lowerings[0], "a lowering"),
+    build: driver.abilities.build,
+    settings: { batchSize: 16, epochs, checkpointEverySteps: 20, learningRate: 0.05 },
+    graph: writeCyxwiz(mlp({ outputs: 2, task: "classify", hidden: [8] })),
+    totalSteps: 4 * epochs,
     memoryBytes: 2 * GIB,
     threads: 1,
     dataset: { cid, sizeBytes },
   };
-  executor.offer(await sampleAssignment(work));
   const reports: NodeReport[] = [];
-  await until(() => {
-    for (const { sequence, report } of outbox.take(100)) {
-      reports.push(report);
-      outbox.answer({ sequence, accepted: true, code: "", message: "" });
-    }
-    return executor.running().length === 0;
-  });
-  return reports;
+  const settle = (): Promise<void> =>
+    until(() => {
+      for (const { sequence, report } of outbox.take(100)) {
+        reports.push(report);
+        outbox.answer({ sequence, accepted: true, code: "", message: "" });
+      }
+      return executor.running().length === 0;
+    });
+  return {
+    executor,
+    abilities: driver.abilities,
+    assignment: await sampleAssignment(work),
+    reports,
+    settle,
+    [Symbol.asyncDispose]: async () => {
+      await executor[Symbol.asyncDispose]();
+      await folder[Symbol.asyncDispose]();
+    },
+  };
 }
 
+/** The last report, which is of that kind. */
+function lastOf<K extends NodeReport["kind"]>({ reports }: Site, kind: K): Extract<NodeReport, { readonly kind: K }> {
+  const last = reports.at(-1);
+  if (last?.kind === kind) return last as Extract<NodeReport, { readonly kind: K }>;
+  throw new TypeError(JSON.stringify(last, (_, value: unknown) => (typeof value === "bigint" ? `${value}` : value)));
+}
+
+const CHANGES = {
+  rate: { changeId: "88888888-8888-4888-8888-888888888888", learningRate: 0.02, stop: false, signature: "c2ln" },
+  stop: { changeId: "99999999-9999-4999-8999-999999999999", stop: true, signature: "c3RvcA" },
+} satisfies Record<string, LiveChange>;
+
 test("the embedded driver trains a real assignment: same seed, same bits", { timeout: 60_000 }, async () => {
-  await using first = await tempFolder();
-  await using second = await tempFolder();
-  const [one, two] = [await train(first.path), await train(second.path)];
-  expect(one.filter(({ kind }) => kind !== "progress").map(({ kind }) => kind)).toEqual([
+  await using first = await site();
+  await using second = await site();
+  for (const at of [first, second]) {
+    at.executor.offer(at.assignment);
+    await at.settle();
+  }
+  expect(first.reports.filter(({ kind }) => kind !== "progress").map(({ kind }) => kind)).toEqual([
     "accepted",
     "checkpoint",
     "checkpoint",
     "result",
   ]);
-  const [a, b] = [one.at(-1), two.at(-1)];
-  if (a?.kind !== "result" || b?.kind !== "result")
-    throw new TypeError(JSON.stringify([a, b], (_, v) => (typeof v === "bigint" ? `${v}` : v)));
+  const [a, b] = [lastOf(first, "result"), lastOf(second, "result")];
   expect(a.weights).toEqual(b.weights);
+  expect(a.chainRoot).toBe(b.chainRoot);
   expect(a.step).toBe(40);
   expect(a.metrics["test_accuracy"]).toBeGreaterThan(0.8);
 });
 
+test("[NJ13] the embedded driver finds again what it trained, told no hash", { timeout: 60_000 }, async () => {
+  await using at = await site();
+  at.executor.offer(at.assignment);
+  await at.settle();
+  const result = lastOf(at, "result");
+  const [start, end] = at.reports.filter((report) => report.kind === "checkpoint");
+  const { kind: _, ...order } = at.assignment;
+  const rerun = { fromStep: 20, toStep: 40, withModel: true, expectsFailure: false, start: defined(start, "one") };
+  at.executor.offer({ ...order, kind: "VERIFY", rerun, fencingToken: 7n });
+  await at.settle();
+  expect(lastOf(at, "rerun")).toMatchObject({
+    initialSha256: result.initialSha256,
+    endSha256: end?.sha256,
+    onnxSha256: result.onnx.sha256,
+    weightsSha256: result.weights.sha256,
+    build: result.build,
+  });
+});
+
+test(
+  "[NJ12] a job that its user changes and stops ends at the root of what was reported",
+  { timeout: 60_000 },
+  async () => {
+    await using at = await site({ epochs: 20_000 });
+    at.executor.offer(at.assignment);
+    await until(() => (at.executor.running()[0]?.step ?? 0) > 20);
+    at.executor.change(at.assignment, CHANGES.rate);
+    const { step } = defined(at.executor.running()[0], "the training");
+    await until(() => (at.executor.running()[0]?.step ?? 0) > step + 20);
+    at.executor.change(at.assignment, CHANGES.stop);
+    await at.settle();
+    const changes = Object.values(CHANGES);
+    const attempt = { assignment: at.assignment, changes, reports: at.reports, by: at.abilities };
+    expect(lastOf(at, "result").chainRoot).toBe(rootOfReports([attempt]));
+    expect(lastOf(at, "result").step).toBeLessThan(at.assignment.totalSteps);
+    const commits = at.reports.filter((report) => report.kind === "checkpoint" || report.kind === "changed");
+    const { stop } = CHANGES;
+    expect(commits.at(-1)).toMatchObject({ kind: "changed", changeId: stop.changeId, step: commits.at(-2)?.step });
+    expect(commits.at(-2)?.kind).toBe("checkpoint");
+  },
+);
+
 test("data that explodes is the job's fault", { timeout: 60_000 }, async () => {
-  await using folder = await tempFolder();
-  const reports = await train(folder.path, 6.5e38);
-  expect(reports.at(-1)).toMatchObject({ kind: "failed", blame: "job", code: "backend/loss-not-finite" });
+  await using at = await site({ scale: 6.5e38 });
+  at.executor.offer(at.assignment);
+  await at.settle();
+  expect(lastOf(at, "failed")).toMatchObject({ blame: "job", code: "backend/loss-not-finite" });
 });
 
 test("the driver measures itself and names what it is", { timeout: 60_000 }, async () => {

@@ -1,4 +1,4 @@
-import { hardwareClass, measureSpeed, selectDriver, startTrainer } from "@cyxwiz/backend";
+import { hardwareClass, measureSpeed, selectDriver, startCalibrator, startTrainer } from "@cyxwiz/backend";
 import { LOWERING } from "@cyxwiz/graph";
 import type { Logger } from "@cyxwiz/platform";
 import type { Priority } from "../config/node-config.ts";
@@ -17,6 +17,7 @@ export async function createBackendDriver(logger: Logger): Promise<TrainingDrive
     devices: ["cpu"],
     start: (job, { signal, memoryBytes, priority }) =>
       startTrainer(job, { signal, memoryBytes, niceness: NICENESS[priority], onNotice: (text) => logger.warn(text) }),
+    calibrator: () => startCalibrator({ niceness: NICENESS.low }),
     measure: (threads, signal) => measureSpeed({ threads, budgetMs: BENCHMARK_MS, signal }),
   };
 }

@@ -1,5 +1,6 @@
 import { errorMessage, isAppError, printable } from "@cyxwiz/primitives";
-import type { Blame } from "../central/messages.ts";
+import type { TrainingEvent } from "@cyxwiz/backend";
+import type { Blame, ReportBody } from "../central/messages.ts";
 import { NODE_ERRORS } from "../errors.ts";
 import { MESSAGE_CHARACTERS } from "../limits.ts";
 
@@ -26,18 +27,23 @@ const JOB_FAULTS: ReadonlySet<string> = new Set([NODE_ERRORS.STEPS_MISMATCH.code
 
 /** Whose fault it is that work outside the trainer failed. What is not known is this node's own. Pure. */
 export function failureOf(error: unknown): Failure {
-  const message = errorMessage(error).slice(0, MESSAGE_CHARACTERS);
+  const message = publicMessage(errorMessage(error));
   if (!isAppError(error)) return { blame: "node", code: "node/internal", message };
   return { blame: blameOf(error.code), code: error.code, message };
 }
 
-/** What the trainer said, for strangers: without this computer's folders and without control characters. Pure. */
+/** The last report of work whose trainer said why it failed. Pure. */
+export function trainerFailure({ blame, code, message, step }: Extract<TrainingEvent, { kind: "failed" }>): ReportBody {
+  return { kind: "failed", blame, code, message: publicMessage(message), step };
+}
+
+/** What went wrong, for strangers: without this computer's folders and without control characters. Pure. */
 export function publicMessage(message: string): string {
   return printable(message.replaceAll(PATHS, "$1")).slice(0, MESSAGE_CHARACTERS);
 }
 
-/** An absolute path of two or more folders; its last part stays. */
-const PATHS = /(?:[A-Za-z]:)?(?:[\\/][^\\/\s"':]+)+[\\/]([^\\/\s"':]+)/g;
+/** An absolute path of two or more folders; its last part stays. What follows a word, like a host, is a route and stays. */
+const PATHS = /(?<!\w)(?:[A-Za-z]:)?(?:[\\/][^\\/\s"':]+)+[\\/]([^\\/\s"':]+)/g;
 
 function blameOf(code: string): Blame {
   if (JOB_FAULTS.has(code)) return "job";

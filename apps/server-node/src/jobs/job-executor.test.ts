@@ -1,106 +1,14 @@
 import { readdir } from "node:fs/promises";
 import { join } from "node:path";
 import { AppError, type AssignmentId, type UnitId } from "@cyxwiz/primitives";
-import { MemoryLogger, VirtualClock } from "@cyxwiz/platform";
 import { expect, test } from "vitest";
-import { CPU_ALLOCATION, cidOf, DATASET, sampleAssignment, UNIT_ID } from "../../test/sample-assignment.ts";
-import { type Script, type ScriptedDriver, scriptedDriver } from "../../test/scripted-driver.ts";
-import { tempFolder, until } from "../../test/temp-folder.ts";
-import type { Assignment, NodeReport } from "../central/messages.ts";
-import { ReportOutbox } from "../central/report-outbox.ts";
-import { DevicePool } from "../devices/device-pool.ts";
+import { kindsOf, settle, setup } from "../../test/executor-bench.ts";
+import { cidOf, DATASET, sampleAssignment, UNIT_ID } from "../../test/sample-assignment.ts";
+import { sha256 } from "../../test/scripted-driver.ts";
+import { until } from "../../test/temp-folder.ts";
+import type { NodeReport, TrainAssignment } from "../central/messages.ts";
 import { NODE_ERRORS } from "../errors.ts";
-import { describeFile } from "./artifact-upload.ts";
-import { publicMessage } from "./failure-blame.ts";
-import { JobExecutor } from "./job-executor.ts";
-import { ObjectCache } from "./object-cache.ts";
-
-interface Bench extends AsyncDisposable {
-  readonly executor: JobExecutor;
-  readonly outbox: ReportOutbox;
-  readonly pool: DevicePool;
-  readonly driver: ScriptedDriver;
-  readonly dataDir: string;
-  /** Reports in the order in which a server that accepts everything saw them. */
-  readonly reports: NodeReport[];
-  /** Takes the reports that wait and accepts them. */
-  pump(): void;
-  last(): NodeReport | undefined;
-}
-
-async function setup(
-  options: { script?: Script; dataset?: string | AppError; upload?: () => Promise<void> } = {},
-): Promise<Bench> {
-  const folder = await tempFolder();
-  const driver = scriptedDriver(options.script);
-  const pool = new DevicePool([{ unitId: UNIT_ID, allocation: CPU_ALLOCATION }], 2);
-  pool.raise(UNIT_ID, "registration-started");
-  pool.raise(UNIT_ID, "registered");
-  const outbox = new ReportOutbox();
-  const clock = new VirtualClock();
-  const cache = await ObjectCache.open({
-    folder: join(folder.path, "cache"),
-    maxBytes: 1_000,
-    clock,
-    attempt: (download) => download(),
-    download: async function* () {
-      if (options.dataset instanceof AppError) throw options.dataset;
-      yield Buffer.from(options.dataset ?? DATASET);
-    },
-  });
-  const executor = new JobExecutor({
-    dataDir: folder.path,
-    abilities: driver.abilities,
-    priority: "low",
-    startTrainer: driver.start,
-    cache,
-    fetchCheckpoint: () => Promise.reject(new TypeError("not part of this test")),
-    upload: async (file, signal) => {
-      await options.upload?.();
-      return describeFile(file, signal);
-    },
-    outbox,
-    clock,
-    logger: new MemoryLogger(),
-    pool,
-  });
-  const reports: NodeReport[] = [];
-  const pump = (): void => {
-    for (const { sequence, report } of outbox.take(100)) {
-      reports.push(report);
-      outbox.answer({ sequence, accepted: true, code: "", message: "" });
-    }
-  };
-  const dispose = async (): Promise<void> => {
-    await executor[Symbol.asyncDispose]();
-    await folder[Symbol.asyncDispose]();
-  };
-  return {
-    executor,
-    outbox,
-    pool,
-    driver,
-    dataDir: folder.path,
-    reports,
-    pump,
-    last: () => reports.at(-1),
-    [Symbol.asyncDispose]: dispose,
-  };
-}
-
-/** Accepts reports until nothing runs any more. */
-async function settle(bench: Bench): Promise<void> {
-  await until(() => {
-    bench.pump();
-    return bench.executor.running().length === 0;
-  });
-}
-
-function kindsOf(reports: readonly NodeReport[]): readonly string[] {
-  return reports
-    .filter(({ kind }) => kind !== "progress")
-    .map((report) => (report.kind === "checkpoint" ? `checkpoint ${report.step}` : report.kind));
-}
+import { failureOf, publicMessage } from "./failure-blame.ts";
 
 test("an assignment is accepted, trained, its checkpoints and model stored, and its files removed", async () => {
   await using bench = await setup();
@@ -120,7 +28,7 @@ test("an assignment is accepted, trained, its checkpoints and model stored, and 
   expect(bench.driver.options[0]).toMatchObject({ memoryBytes: 1_000, priority: "low" });
   expect(await readdir(join(bench.dataDir, "work"))).toEqual([]);
   expect(bench.pool.units()[0]?.usedThreads).toBe(0);
-  expect(bench.executor.counts()).toEqual({ completed: 1, failed: 0, cancelled: 0 });
+  expect(bench.executor.counts()).toEqual({ completed: 1, verified: 0, failed: 0, cancelled: 0 });
 });
 
 test("[NR8] an assignment stays listed until its last report is answered", async () => {
@@ -146,12 +54,12 @@ test("being offered the same assignment twice starts nothing twice", async () =>
   expect(kindsOf(bench.reports).filter((kind) => kind === "accepted")).toHaveLength(2);
 });
 
-const DECLINED: readonly (readonly [string, Partial<Assignment>])[] = [
+const DECLINED: readonly (readonly [string, Partial<TrainAssignment>])[] = [
   [NODE_ERRORS.LOWERING_UNSUPPORTED.code, { lowering: "loop-99" }],
   [NODE_ERRORS.UNIT_UNKNOWN.code, { unitId: "unit_gpu7_zzzzzz" as UnitId }],
   [NODE_ERRORS.UNIT_FULL.code, { memoryBytes: 2_000_000 }],
   [NODE_ERRORS.UNIT_FULL.code, { threads: 5 }],
-  [NODE_ERRORS.ASSIGNMENT_MALFORMED.code, { kind: "VERIFY" }],
+  [NODE_ERRORS.BUILD_MISMATCH.code, { build: "scripted-2" }],
   [NODE_ERRORS.ASSIGNMENT_MALFORMED.code, { resume: { step: 7, cid: "b" as never, sha256: "", sizeBytes: 1 } }],
   [NODE_ERRORS.OBJECT_TOO_LARGE.code, { dataset: { cid: "b" as never, sizeBytes: 1_001 } }],
 ];
@@ -161,6 +69,20 @@ test.each(DECLINED)("[NJ1] work that this node cannot do is declined with %s", a
   bench.pump();
   expect(bench.last()).toMatchObject({ kind: "declined", code });
   expect(bench.executor.running()).toEqual([]);
+});
+
+test("[NJ10] work that is pinned to this node's build is taken", async () => {
+  await using bench = await setup();
+  bench.executor.offer(await sampleAssignment({ build: "scripted-1" }));
+  await settle(bench);
+  expect(bench.last()?.kind).toBe("result");
+});
+
+test("[NJ10] work that is pinned to another build is declined, with both builds", async () => {
+  await using bench = await setup();
+  bench.executor.offer(await sampleAssignment({ build: "scripted-2" }));
+  bench.pump();
+  expect(bench.last()).toMatchObject({ message: expect.stringMatching(/scripted-2.*scripted-1/) });
 });
 
 test("a paused unit declines, and so does a node that is being stopped", async () => {
@@ -242,6 +164,14 @@ test("a failure tells strangers neither folders nor control characters", async (
   expect(publicMessage("a loss of 1/2 and/or NaN")).toBe("a loss of 1/2 and/or NaN");
 });
 
+test("a failure outside the trainer tells no folders either, and the server's routes stay readable", () => {
+  const error = new TypeError("ENOENT: no such file, open '/home/owner/cyxwiz/work/model.onnx'");
+  expect(failureOf(error).message).toBe("ENOENT: no such file, open 'model.onnx'");
+  const where = "http://127.0.0.1:4000/api/objects/bafk";
+  const away = new AppError(NODE_ERRORS.CENTRAL_UNREACHABLE, { where, problem: "ECONNREFUSED" });
+  expect(failureOf(away).message).toContain(where);
+});
+
 test("a loss that is no number is the job's fault", async () => {
   await using bench = await setup({ script: { nanAt: 4 } });
   bench.executor.offer(await sampleAssignment());
@@ -282,7 +212,17 @@ test.each(FAILURES)(
 test("a server that is away for too long ends the work: checkpoints are never dropped silently", async () => {
   await using bench = await setup();
   const lease = { assignmentId: "66666666-6666-4666-8666-666666666666" as AssignmentId, fencingToken: 1n };
-  while (bench.outbox.push({ kind: "checkpoint", ...lease, step: 1, cid: "b" as never, sha256: "", sizeBytes: 1 }));
+  while (
+    bench.outbox.push({
+      kind: "checkpoint",
+      ...lease,
+      step: 1,
+      cid: "b" as never,
+      sha256: sha256(""),
+      sizeBytes: 1,
+      initialSha256: sha256(""),
+    })
+  );
   bench.executor.offer(await sampleAssignment());
   await until(() => bench.pool.units()[0]?.usedThreads === 0);
   await until(() => bench.executor.counts().failed === 1);

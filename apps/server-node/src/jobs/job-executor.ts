@@ -5,7 +5,7 @@
  * believe that a finished one was lost. Being offered the same assignment twice is normal after a reconnect and starts
  * nothing twice.
  */
-import type { NodeReport, Assignment, Lease, RunningAssignment } from "../central/messages.ts";
+import type { NodeReport, Assignment, Lease, LiveChange, RunningAssignment } from "../central/messages.ts";
 import type { DevicePool } from "../devices/device-pool.ts";
 import { refusal, type Refusal } from "../devices/refusal.ts";
 import { NODE_ERRORS } from "../errors.ts";
@@ -19,7 +19,10 @@ export interface ExecutorOptions extends RunContext {
 }
 
 export interface ExecutorCounts {
+  /** Trainings that delivered their model. */
   readonly completed: number;
+  /** Re-runs that were done, whatever they found. */
+  readonly verified: number;
   readonly failed: number;
   readonly cancelled: number;
 }
@@ -36,9 +39,9 @@ export class JobExecutor implements AsyncDisposable {
   readonly #options: ExecutorOptions;
   readonly #held = new Map<string, Held>();
   readonly #killed = new AbortController();
-  readonly #counts = { completed: 0, failed: 0, cancelled: 0 };
+  readonly #counts = { completed: 0, verified: 0, failed: 0, cancelled: 0 };
   /** Offers that wait for a device to be released. */
-  readonly #waiting = new Set<string>();
+  readonly #waiting = new Map<string, Assignment>();
   #isDraining = false;
 
   constructor(options: ExecutorOptions) {
@@ -51,11 +54,16 @@ export class JobExecutor implements AsyncDisposable {
     const { assignmentId, fencingToken } = assignment;
     const held = this.#held.get(assignmentId);
     if (held) {
-      if (held.run.assignment.fencingToken === fencingToken)
-        outbox.push({ kind: "accepted", assignmentId, fencingToken });
+      if (held.run.assignment.fencingToken !== fencingToken) return;
+      outbox.push({ kind: "accepted", assignmentId, fencingToken });
+      // What the user changed while the stream was away comes with the second offer.
+      for (const change of assignment.changes) held.run.change(change);
       return;
     }
-    if (this.#waiting.has(assignmentId)) return;
+    if (this.#waiting.has(assignmentId)) {
+      this.#waiting.set(assignmentId, assignment);
+      return;
+    }
     const refused = this.#start(assignment);
     if (!refused) return;
     const ending = [...this.#held.values()].filter(({ run }) => run.isEnding).map(({ ended }) => ended);
@@ -67,15 +75,17 @@ export class JobExecutor implements AsyncDisposable {
    * The server counts a device as free when it ends the work there; here it is free when the trainer has stopped. An offer
    * that comes in between waits for that, and for no longer than a moment.
    */
-  async #offerAfter(ending: readonly Promise<void>[], assignment: Assignment): Promise<void> {
-    const { assignmentId } = assignment;
-    this.#waiting.add(assignmentId);
+  async #offerAfter(ending: readonly Promise<void>[], offered: Assignment): Promise<void> {
+    const { assignmentId } = offered;
+    this.#waiting.set(assignmentId, offered);
     const held = new AbortController();
     const tooLong = this.#options.clock.sleep(OFFER_HOLD_MS, held.signal).catch(() => undefined);
     await Promise.race([Promise.all(ending), tooLong]);
     held.abort();
+    const assignment = this.#waiting.get(assignmentId);
+    this.#waiting.delete(assignmentId);
     // Called off in the meantime.
-    if (!this.#waiting.delete(assignmentId) || this.#killed.signal.aborted) return;
+    if (!assignment || this.#killed.signal.aborted) return;
     const refused = this.#start(assignment);
     if (refused) this.#decline(assignment, refused);
   }
@@ -97,6 +107,19 @@ export class JobExecutor implements AsyncDisposable {
     if (held.run.assignment.fencingToken !== fencingToken) return;
     this.#options.logger.info("cancelling an assignment", { assignmentId, reason: options.reason });
     held.run.stop({ kind: "cancel", keepModel: options.keepModel });
+  }
+
+  /** Hands a change to the training that it is for. The server sends it again with the next attempt, so none is lost. */
+  change({ assignmentId, fencingToken }: Lease, change: LiveChange): void {
+    const run = this.#held.get(assignmentId)?.run;
+    const waiting = this.#waiting.get(assignmentId);
+    if (run?.assignment.fencingToken === fencingToken) run.change(change);
+    else if (waiting?.fencingToken === fencingToken) {
+      this.#waiting.set(assignmentId, { ...waiting, changes: [...waiting.changes, change] });
+    } else {
+      const { changeId } = change;
+      this.#options.logger.warn("a change is let pass: its work is not here", { assignmentId, changeId });
+    }
   }
 
   /** As `cancel`, by the job's id, as heartbeats name it. */
@@ -125,8 +148,8 @@ export class JobExecutor implements AsyncDisposable {
 
   running(): readonly RunningAssignment[] {
     return [...this.#held.values()].map(({ run }) => {
-      const { assignmentId, fencingToken, jobId } = run.assignment;
-      return { assignmentId, fencingToken, jobId, step: run.step };
+      const { assignmentId, fencingToken, jobId, kind } = run.assignment;
+      return { assignmentId, fencingToken, jobId, kind, step: run.step };
     });
   }
 
@@ -150,7 +173,7 @@ export class JobExecutor implements AsyncDisposable {
 
   #start(assignment: Assignment): Refusal | undefined {
     const { pool, abilities, cache, outbox, logger } = this.#options;
-    const { assignmentId, fencingToken, unitId, jobId } = assignment;
+    const { assignmentId, fencingToken, unitId, jobId, kind } = assignment;
     if (this.#isDraining) return refusal(NODE_ERRORS.NODE_DRAINING, {});
     const unfit = checkAssignment(assignment, { abilities, objectBytes: cache.maxBytes });
     if (unfit) return unfit;
@@ -158,7 +181,8 @@ export class JobExecutor implements AsyncDisposable {
     if (device.kind === "refused") return device;
     const run = new AssignmentRun(assignment, device, this.#options);
     outbox.push({ kind: "accepted", assignmentId, fencingToken });
-    logger.info("took an assignment", { assignmentId, jobId, unitId, threads: device.threads, fromStep: run.step });
+    const { threads } = device;
+    logger.info("took an assignment", { assignmentId, jobId, kind, unitId, threads, fromStep: run.step });
     this.#held.set(assignmentId, { run, ended: this.#follow(run) });
     return undefined;
   }
@@ -182,6 +206,7 @@ export class JobExecutor implements AsyncDisposable {
 
   #count(last: NodeReport): void {
     if (last.kind === "result") this.#counts.completed++;
+    else if (last.kind === "rerun") this.#counts.verified++;
     else if (last.kind === "cancelled") this.#counts.cancelled++;
     else this.#counts.failed++;
   }

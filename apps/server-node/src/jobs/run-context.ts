@@ -1,3 +1,4 @@
+import type { NodeId } from "@cyxwiz/primitives";
 import type { Clock, Logger } from "@cyxwiz/platform";
 import type { Artifact, StoredCheckpoint } from "../central/messages.ts";
 import type { ReportOutbox } from "../central/report-outbox.ts";
@@ -7,6 +8,7 @@ import type { StartTrainer, TrainerAbilities } from "./trainer.ts";
 
 /** What every assignment of a node works with. */
 export interface RunContext {
+  readonly nodeId: NodeId;
   readonly dataDir: string;
   readonly abilities: TrainerAbilities;
   readonly priority: Priority;

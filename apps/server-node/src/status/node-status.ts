@@ -31,7 +31,13 @@ export interface NodeStatus {
     readonly problem?: string;
   };
   readonly units: readonly UnitReport[];
-  readonly assignments: readonly { readonly assignmentId: string; readonly jobId: string; readonly step: number }[];
+  readonly assignments: readonly {
+    readonly assignmentId: string;
+    readonly jobId: string;
+    /** VERIFY: a piece of somebody's job is run again to check it. */
+    readonly kind: "TRAIN" | "VERIFY";
+    readonly step: number;
+  }[];
   readonly counts: ExecutorCounts;
 }
 
@@ -45,6 +51,7 @@ export function statusLine(status: NodeStatus): string {
     `${assignments.length} running`,
     `${counts.completed} completed`,
   ];
+  if (counts.verified > 0) parts.push(`${counts.verified} re-run`);
   if (counts.failed > 0) parts.push(`${counts.failed} failed`);
   return `${status.name}: ${where} · ${parts.join(" · ")}`;
 }

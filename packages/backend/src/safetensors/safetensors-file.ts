@@ -82,13 +82,25 @@ export class SafetensorsFile implements AsyncDisposable {
 /**
  * Writes a whole file, or none: to a temporary name, flushed, then renamed.
  *
- * The bytes depend only on names, shapes, data and metadata (given order aside): wide elements first, then by name.
+ * The bytes are those of `safetensorsParts`.
  */
 export async function writeSafetensors(
   path: string,
   tensors: ReadonlyMap<string, Tensor>,
   metadata: Readonly<Record<string, string>>,
 ): Promise<WrittenFile> {
+  return writeFlushed(path, safetensorsParts(tensors, metadata));
+}
+
+/**
+ * The bytes of a file, in order, sharing memory with the tensors.
+ *
+ * They depend only on names, shapes, data and metadata (given order aside): wide elements first, then by name.
+ */
+export function safetensorsParts(
+  tensors: ReadonlyMap<string, Tensor>,
+  metadata: Readonly<Record<string, string>>,
+): readonly Uint8Array[] {
   const sorted = [...tensors].toSorted(
     ([a, x], [b, y]) => y.data.BYTES_PER_ELEMENT - x.data.BYTES_PER_ELEMENT || (a < b ? -1 : 1),
   );
@@ -99,8 +111,14 @@ export async function writeSafetensors(
     end += data.byteLength;
     places.set(name, { dtype: dtypeOf(data), shape, begin, end });
   }
-  const parts = [encodeHeader({ tensors: places, metadata }), ...sorted.map(([, { data }]) => bytesOf(data))];
-  return writeFlushed(path, parts);
+  return [encodeHeader({ tensors: places, metadata }), ...sorted.map(([, { data }]) => bytesOf(data))];
+}
+
+/** SHA-256 that a file of these parts would have, in lower-case hex; nothing is written. */
+export function hashParts(parts: readonly Uint8Array[]): string {
+  const hash = createHash("sha256");
+  for (const part of parts) hash.update(part);
+  return hash.digest("hex");
 }
 
 /** Writes the parts one after the other, flushed and under its final name only when whole. */

@@ -5,12 +5,11 @@
  * checkpoint cannot be taken for another job's. The bytes are the same for the same run: no time, no path.
  */
 import { createHash } from "node:crypto";
-import { join } from "node:path";
 import type { CompiledModel } from "@cyxwiz/graph";
 import { AppError } from "@cyxwiz/primitives";
 import type { StateTensors } from "../driver/training-driver.ts";
 import { BACKEND_ERRORS } from "../errors.ts";
-import { SafetensorsFile, type Tensor, type WrittenFile, writeSafetensors } from "../safetensors/safetensors-file.ts";
+import { SafetensorsFile, safetensorsParts, type Tensor } from "../safetensors/safetensors-file.ts";
 import type { TrainingJob } from "./training-job.ts";
 
 const FORMAT = "cyxwiz-checkpoint";
@@ -37,16 +36,14 @@ export interface Checkpoint {
   readonly state: StateTensors;
 }
 
-/** Writes `checkpoint-<step>.safetensors`, flushed to disk. */
-export async function writeCheckpoint(
-  folder: string,
+/** The bytes of a checkpoint file. `metadata` is the run's identity and the build. */
+export function checkpointParts(
   model: CompiledModel,
   checkpoint: Checkpoint,
   metadata: Readonly<Record<string, string>>,
-): Promise<WrittenFile & { readonly path: string }> {
-  const path = join(folder, `checkpoint-${checkpoint.step}.safetensors`);
-  const step = { step: String(checkpoint.step) };
-  return { path, ...(await writeSafetensors(path, namedTensors(model, checkpoint.state), { ...metadata, ...step })) };
+): readonly Uint8Array[] {
+  const step = String(checkpoint.step);
+  return safetensorsParts(namedTensors(model, checkpoint.state), { ...metadata, step });
 }
 
 /**

@@ -17,7 +17,7 @@ export function startChild(entry: URL, niceness: number): ChildProcess {
     execArgv: [`--max-old-space-size=${TRAINER_HEAP_MB}`],
     env,
     stdio: ["ignore", "ignore", "pipe", "ipc"],
-    serialization: "json",
+    serialization: "advanced",
   });
   if (niceness > 0 && child.pid !== undefined) setPriority(child.pid, niceness);
   return child;

@@ -1,8 +1,8 @@
 /**
- * Runs steps of a graph on a driver, several at a time once their speed is known.
+ * Runs updates of a graph on a driver, several at a time once their speed is known.
  *
- * Two sessions share one state: single steps, for the first measurement and for the remainder before a stop, and K steps
- * for everything else. Which one ran a step changes no bit of the result.
+ * Two sessions share one state: single updates, for the first measurement and for the remainder before a stop, and K
+ * updates for everything else. Which one ran an update changes no bit of the result.
  */
 import { type CompiledModel, compile, type Graph } from "@cyxwiz/graph";
 import type { Clock } from "@cyxwiz/platform";
@@ -15,8 +15,9 @@ export interface StepRunnerOptions {
   readonly driver: TrainingDriver;
   readonly threads: number;
   readonly clock: Clock;
-  /** Lengths of the stretches between stops: a run length that divides them leaves no single steps over. */
+  /** Steps of the stretches between stops: a run length that divides them leaves no single updates over. */
   readonly stretches: readonly number[];
+  readonly updatesPerStep: number;
 }
 
 export class StepRunner implements AsyncDisposable {
@@ -42,7 +43,7 @@ export class StepRunner implements AsyncDisposable {
     return new StepRunner(graph, single, session, options);
   }
 
-  /** Runs at most `available` steps. `inputsFor` gives the inputs of as many steps as the model asks for. */
+  /** Runs at most `available` updates. `inputsFor` gives the inputs of as many updates as the model asks for. */
   async run(available: number, inputsFor: (model: CompiledModel) => RunInputs): Promise<RunResult> {
     const many = this.#many;
     if (many && available >= many.model.train.stepsPerRun) {
@@ -76,11 +77,11 @@ export class StepRunner implements AsyncDisposable {
     await this.#many?.session[Symbol.asyncDispose]();
   }
 
-  async #openMany(stepMs: number): Promise<void> {
-    const steps = runLength(stepMs, inputBytes(this.single), this.#options.stretches);
-    if (steps === 1) return;
+  async #openMany(updateMs: number): Promise<void> {
+    const updates = runLength(updateMs, inputBytes(this.single), this.#options);
+    if (updates === 1) return;
     const { batchSize, sampleShape } = this.single;
-    const model = compile(this.#graph, { batchSize, sampleShape, stepsPerRun: steps });
+    const model = compile(this.#graph, { batchSize, sampleShape, stepsPerRun: updates });
     const session = await this.#options.driver.open(model, { threads: this.#options.threads });
     this.#many = { model, session };
   }
@@ -93,17 +94,23 @@ export class StepRunner implements AsyncDisposable {
 }
 
 /**
- * Steps of one run: as many as take TARGET_RUN_MS within the caps, and of those in the upper half the number that leaves
- * the fewest single steps before each stop.
+ * Updates of one run: as many as take TARGET_RUN_MS within the caps, and of those in the upper half the number that leaves
+ * the fewest single updates before each stop. They are whole steps, or where even one step is too many, a part of one.
  */
-export function runLength(stepMs: number, bytesPerStep: number, stretches: readonly number[]): number {
-  const byTime = Math.floor(TARGET_RUN_MS / Math.max(stepMs, 0.01));
-  const most = Math.max(
-    1,
-    Math.min(byTime, STEPS_PER_RUN, Math.floor(RUN_INPUT_BYTES / bytesPerStep), Math.min(...stretches)),
-  );
-  const candidates = Array.from({ length: most - Math.ceil(most / 2) + 1 }, (_, i) => most - i);
-  const rest = (steps: number): number => stretches.reduce((sum, stretch) => sum + (stretch % steps), 0);
+export function runLength(
+  updateMs: number,
+  bytesPerUpdate: number,
+  { stretches, updatesPerStep }: Pick<StepRunnerOptions, "stretches" | "updatesPerStep">,
+): number {
+  const byTime = Math.floor(TARGET_RUN_MS / Math.max(updateMs, 0.01));
+  const byBytes = Math.floor(RUN_INPUT_BYTES / bytesPerUpdate);
+  const longest = Math.min(...stretches) * updatesPerStep;
+  const most = Math.max(1, Math.min(byTime, STEPS_PER_RUN, byBytes, longest));
+  const unit = most < updatesPerStep ? 1 : updatesPerStep;
+  const stops = most < updatesPerStep ? [updatesPerStep] : stretches.map((steps) => steps * updatesPerStep);
+  const units = Math.floor(most / unit);
+  const candidates = Array.from({ length: units - Math.ceil(units / 2) + 1 }, (_, i) => (units - i) * unit);
+  const rest = (updates: number): number => stops.reduce((sum, stop) => sum + (stop % updates), 0);
   return defined(candidates.toSorted((a, b) => rest(a) - rest(b) || b - a)[0], "a run length");
 }
 

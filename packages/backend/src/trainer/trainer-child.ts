@@ -6,13 +6,16 @@ import { systemClock } from "@cyxwiz/platform";
 import { selectDriver } from "../driver/select-driver.ts";
 import { train } from "./trainer.ts";
 import type { FromTrainer, ToTrainer } from "./trainer-message.ts";
-import type { TrainingJob } from "./training-job.ts";
+import type { TrainingChange, TrainingJob } from "./training-job.ts";
 
 const state = { isStopped: false, sent: Promise.resolve() };
+/** Changes that came and were not taken by the training yet; `train` refuses too many. */
+const changes: TrainingChange[] = [];
 
 process.on("disconnect", () => process.exit(1));
 process.on("message", (message: ToTrainer) => {
   if (message.kind === "stop") state.isStopped = true;
+  else if (message.kind === "change") changes.push(message.change);
   else void runJob(message.job, message.memoryBytes);
 });
 
@@ -24,6 +27,7 @@ async function runJob(job: TrainingJob, memoryBytes: number | null): Promise<voi
     clock: systemClock,
     emit: (event) => send({ kind: "event", event }),
     isStopped: () => state.isStopped,
+    takeChanges: () => changes.splice(0),
     ...(memoryBytes === null
       ? {}
       : { memory: { usedBytes: () => process.memoryUsage.rss(), limitBytes: memoryBytes } }),

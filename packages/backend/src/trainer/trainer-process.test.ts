@@ -1,10 +1,13 @@
 import { spawn } from "node:child_process";
 import { existsSync, readFileSync } from "node:fs";
+import { writeFile } from "node:fs/promises";
+import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { defined } from "@cyxwiz/primitives";
 import { expect, onTestFinished, test, vi } from "vitest";
 import { loadOrtNode } from "../driver/ort-node.ts";
 import { systemClock } from "@cyxwiz/platform";
+import { PreparedJob } from "./prepared-job.ts";
 import { tinyJob } from "./tiny-job.fixture.ts";
 import { startTrainer } from "./trainer-process.ts";
 import { train } from "./trainer.ts";
@@ -69,6 +72,42 @@ test("a trainer asked to stop ends with a checkpoint and a model of the step it 
   expect(last?.kind).toBe("finished");
   expect(checkpoint?.step).toBe(last?.kind === "finished" && last.step);
   expect(last?.kind === "finished" && last.step).toBeLessThan(1_000_000);
+});
+
+test("[TR11] a change that is sent to a trainer takes effect between its steps, and a stop among them ends it", async () => {
+  await using trainer = startTrainer(await tinyJob({ epochs: 100_000, checkpointEverySteps: 1_000_000 }));
+  const events: TrainingEvent[] = [];
+  for await (const event of trainer.events) {
+    events.push(event);
+    if (event.kind !== "epoch" || event.epoch !== 1) continue;
+    trainer.change({ id: "slower", learningRate: 0.001, batchSize: 4 });
+    trainer.change({ id: "enough", stop: true });
+  }
+  const ends = events.filter(({ kind }) => kind === "changed" || kind === "checkpoint" || kind === "finished");
+  expect(ends.map(({ kind }) => kind)).toEqual(["changed", "changed", "checkpoint", "finished"]);
+  const steps = ends.map((event) => ("step" in event ? event.step : 0));
+  expect(new Set(steps).size).toBe(1);
+  expect(steps[0]).toBeLessThan(1_000_000);
+});
+
+test("[TR13] a replay in a process ends with its result, also with an infinite distance", async () => {
+  const job = await tinyJob({ epochs: 1 });
+  const replay = { toStep: 7, withModel: true };
+  await using first = startTrainer({ ...job, replay });
+  const answer = (await Array.fromAsync(first.events)).at(-1);
+  expect(answer).toMatchObject({
+    kind: "replayed",
+    step: 7,
+    endSha256: expect.stringMatching(/^[\da-f]{64}$/) as string,
+  });
+  expect(await inProcess({ ...job, replay })).toMatchObject({ ...answer, seconds: expect.anything() as number });
+  // A claim that calls the initial state the seventh step's.
+  const prepared = await PreparedJob.read(job, "any build");
+  const claim = join(job.datasetPath, "..", "lazy.safetensors");
+  await writeFile(claim, prepared.checkpointParts({ ...prepared.initial, step: 7 }));
+  await using second = startTrainer({ ...job, replay: { ...replay, claim } });
+  const far = (await Array.fromAsync(second.events)).at(-1);
+  expect(far).toMatchObject({ kind: "replayed", distance: Number.POSITIVE_INFINITY });
 });
 
 test("an aborted trainer is gone at once and its events end with the reason", async () => {

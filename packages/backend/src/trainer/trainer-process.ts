@@ -2,7 +2,7 @@
  * A training in a process of its own: native code may block or abort there without harm to the caller.
  *
  * The process gets no environment, dies with its parent, and whatever way it ends there is a last event: an end without
- * "finished" or "failed" becomes "failed" with the node to blame. It is not a sandbox.
+ * "finished", "replayed" or "failed" becomes "failed" with the node to blame. It is not a sandbox.
  */
 import type { ChildProcess } from "node:child_process";
 import { BoundedQueue, type Clock, systemClock } from "@cyxwiz/platform";
@@ -11,11 +11,17 @@ import { BACKEND_ERRORS } from "../errors.ts";
 import { MESSAGE_CHARACTERS, STOP_GRACE_MS, WAITING_EVENTS, WAITING_PROGRESS_EVENTS } from "../limits.ts";
 import { ErrorTail, startChild } from "./child-process.ts";
 import type { FromTrainer, ToTrainer } from "./trainer-message.ts";
-import type { TrainingEvent, TrainingJob } from "./training-job.ts";
+import type { TrainingChange, TrainingEvent, TrainingJob } from "./training-job.ts";
 
 export interface TrainerProcess extends AsyncDisposable {
-  /** Ends after "finished" or "failed". One reader. Progress that nobody reads in time is dropped, nothing else is. */
+  /** Ends after "finished", "replayed" or "failed". One reader. Progress that nobody reads in time is dropped, nothing else is. */
   readonly events: AsyncIterable<TrainingEvent>;
+  /**
+   * Sends a change. It takes effect between two runs of steps, in the order in which changes were sent, and a "changed"
+   * event says after which step; there is none when the training ends before. One that the job does not allow fails the
+   * job (`backend/setting-invalid`): whoever sends it has checked it.
+   */
+  change(change: TrainingChange): void;
   /**
    * Asks for a last checkpoint and the model as it is now, and waits until the process is gone; after STOP_GRACE_MS it
    * is killed. The last events tell which.
@@ -73,6 +79,10 @@ class ChildTrainer implements TrainerProcess {
     return this.#child.pid;
   }
 
+  change(change: TrainingChange): void {
+    this.#send({ kind: "change", change });
+  }
+
   async stop(): Promise<void> {
     this.#send({ kind: "stop" });
     const grace = new AbortController();
@@ -102,7 +112,7 @@ class ChildTrainer implements TrainerProcess {
     const { event } = message;
     if ("step" in event) this.#lastStep = event.step;
     if (event.kind === "progress" && this.#queue.size >= WAITING_PROGRESS_EVENTS) return;
-    const isEnd = event.kind === "finished" || event.kind === "failed";
+    const isEnd = event.kind === "finished" || event.kind === "replayed" || event.kind === "failed";
     if (!this.#queue.push(event) && !isEnd) this.#child.kill("SIGKILL");
     if (isEnd) this.#end();
   }

@@ -1,48 +1,15 @@
 import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import type { Clock } from "@cyxwiz/platform";
 import { defined } from "@cyxwiz/primitives";
 import { InferenceSession, Tensor } from "onnxruntime-node";
 import { expect, test } from "vitest";
 import type { Dataset } from "../dataset/samples.ts";
-import { loadOrtNode } from "../driver/ort-node.ts";
 import type { TrainingDriver } from "../driver/training-driver.ts";
 import { SafetensorsFile, writeSafetensors } from "../safetensors/safetensors-file.ts";
+import { clockOf, driver, finished, ofKind, trained } from "./run-job.fixture.ts";
 import { runLength } from "./step-runner.ts";
 import { CLASSIFIER, FEATURES, REGRESSOR, tinyDataset, tinyJob } from "./tiny-job.fixture.ts";
-import { train, type TrainerContext } from "./trainer.ts";
 import type { TrainingEvent, TrainingJob } from "./training-job.ts";
-
-/** A clock on which every look takes `ms`: so slow that steps run one by one, or so fast that they run together. */
-function clockOf(ms: number): Clock {
-  let now = 0;
-  return { now: () => 0, monotonic: () => (now += ms), sleep: () => Promise.resolve() };
-}
-
-const driver: TrainingDriver = await loadOrtNode();
-
-async function trained(job: TrainingJob, context: Partial<TrainerContext> = {}): Promise<readonly TrainingEvent[]> {
-  const events: TrainingEvent[] = [];
-  await train(job, {
-    driver,
-    clock: clockOf(0),
-    isStopped: () => false,
-    emit: (event) => void events.push(event),
-    ...context,
-  });
-  return events;
-}
-
-type Of<K extends TrainingEvent["kind"]> = Extract<TrainingEvent, { kind: K }>;
-
-function ofKind<K extends TrainingEvent["kind"]>(events: readonly TrainingEvent[], kind: K): readonly Of<K>[] {
-  return events.filter((event): event is Of<K> => event.kind === kind);
-}
-
-function finished(events: readonly TrainingEvent[]): Of<"finished"> {
-  expect(ofKind(events, "failed")).toEqual([]);
-  return defined(ofKind(events, "finished")[0], "the finished event");
-}
 
 test("[TR6] a training starts, reports, tests after every epoch, keeps checkpoints and finishes", async () => {
   const events = await trained(await tinyJob({ epochs: 20 }), { clock: clockOf(150) });
@@ -223,10 +190,14 @@ test("[TR8] too much memory, a driver that fails and a dataset that is not there
 });
 
 test("a run is as long as its time allows, within the caps, and leaves few single steps", () => {
-  expect(runLength(5, 1_000, [250, 250])).toBe(10);
-  expect(runLength(5, 1_000, [247, 247])).toBe(19);
-  expect(runLength(0, 1_000, [1_000, 1_000])).toBe(50);
-  expect(runLength(0.1, 1_000, [7, 100])).toBe(7);
-  expect(runLength(300, 1_000, [250])).toBe(1);
-  expect(runLength(1, 60 * 1024 * 1024, [250])).toBe(1);
+  const length = (updateMs: number, bytes: number, stretches: readonly number[], updatesPerStep = 1): number =>
+    runLength(updateMs, bytes, { stretches, updatesPerStep });
+  expect(length(5, 1_000, [250, 250])).toBe(10);
+  expect(length(5, 1_000, [247, 247])).toBe(19);
+  expect(length(0, 1_000, [1_000, 1_000])).toBe(50);
+  expect(length(0.1, 1_000, [7, 100])).toBe(7);
+  expect(length(300, 1_000, [250])).toBe(1);
+  expect(length(1, 60 * 1024 * 1024, [250])).toBe(1);
+  expect(length(0.1, 1_000, [250], 4), "whole steps").toBe(40);
+  expect(length(10, 1_000, [250], 16), "an even part of a step that takes too long").toBe(8);
 });

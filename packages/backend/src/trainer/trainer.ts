@@ -1,202 +1,143 @@
 /**
  * The training loop: job in, events and files out. It knows nothing of processes; `trainer-child.ts` hosts it.
  *
- * Everything that a step sees follows from the job's seed and the step's number, so a run that is broken off and resumed
- * from a checkpoint ends with the same bits as one that was not. Checkpoints stay in the output folder: their reader
- * removes them.
+ * Everything that a step sees follows from the job's seed, the changes before it and the step's number, so a run that is
+ * broken off and resumed from a checkpoint ends with the same bits as one that was not. Checkpoints stay in the output
+ * folder: their reader removes them.
  */
 import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
-import { compile, parseCyxwiz } from "@cyxwiz/graph";
-import type { Clock } from "@cyxwiz/platform";
-import { AppError, errorMessage, isAppError } from "@cyxwiz/primitives";
+import { AppError, errorMessage, isAppError, isError } from "@cyxwiz/primitives";
 import { BatchSource } from "../dataset/batch-source.ts";
-import { readDataset } from "../dataset/dataset-object.ts";
-import type { Dataset } from "../dataset/samples.ts";
-import type { RunResult, TrainingDriver } from "../driver/training-driver.ts";
 import { BACKEND_ERRORS, isJobFault } from "../errors.ts";
 import { MESSAGE_CHARACTERS } from "../limits.ts";
-import { writeFlushed, writeSafetensors } from "../safetensors/safetensors-file.ts";
-import { namedTensors, readCheckpoint, runIdentity, writeCheckpoint } from "./checkpoint.ts";
+import { writeFlushed } from "../safetensors/safetensors-file.ts";
 import { type Evaluation, evaluate } from "./evaluate.ts";
-import { initialState } from "./initial-state.ts";
+import { JobRun } from "./job-run.ts";
+import { modelFiles } from "./model-files.ts";
+import { PreparedJob } from "./prepared-job.ts";
 import { ProgressMeter } from "./progress-meter.ts";
-import { RunFeeder } from "./run-feeder.ts";
-import { StepRunner } from "./step-runner.ts";
+import { runReplay } from "./replay.ts";
+import type { TrainerContext } from "./trainer-context.ts";
 import type { TrainingEvent, TrainingJob } from "./training-job.ts";
-import { checkFit, checkSettings, seedOf, TrainingPlan } from "./training-plan.ts";
 
-export interface TrainerContext {
-  readonly driver: TrainingDriver;
-  readonly clock: Clock;
-  readonly emit: (event: TrainingEvent) => void;
-  /** Asked between runs: true ends the training with a last checkpoint and the model as it is then. */
-  readonly isStopped: () => boolean;
-  /** Bytes of memory in use now, compared with the limit between runs. */
-  readonly memory?: { readonly usedBytes: () => number; readonly limitBytes: number };
-}
-
-/** Trains the job. Never rejects: the last event is "finished" or "failed", with whose fault it is and the step. */
+/**
+ * Trains the job, or replays the interval that it names. Never rejects: the last event is "finished" or "replayed", or
+ * "failed" with whose fault it is and the step.
+ */
 export async function train(job: TrainingJob, context: TrainerContext): Promise<void> {
-  const cursor = { step: 0 };
+  const startMs = context.clock.monotonic();
+  const seconds = (): number => (context.clock.monotonic() - startMs) / 1_000;
+  const opened: { run?: JobRun } = {};
   try {
-    await using training = await Training.open(job, context);
-    await training.run(cursor);
+    const prepared = await PreparedJob.read(job, context.driver.build);
+    await using run = await JobRun.open(prepared, context);
+    opened.run = run;
+    context.emit(started(prepared, run, context.driver.build));
+    if (job.replay) {
+      const replayed = await runReplay(run, { prepared, replay: job.replay, context });
+      context.emit({ kind: "replayed", ...replayed, seconds: seconds() });
+    } else {
+      const finished = await new Training(prepared, run, context).run();
+      context.emit({ kind: "finished", ...finished, seconds: seconds() });
+    }
   } catch (error) {
-    context.emit(failure(error, cursor.step, context.driver.id));
+    context.emit(failure(error, opened.run?.step ?? 0, context.driver.id));
   }
 }
 
-interface Parts {
-  readonly job: TrainingJob;
-  readonly context: TrainerContext;
-  readonly dataset: Dataset;
-  readonly plan: TrainingPlan;
-  readonly runner: StepRunner;
-  readonly startMs: number;
-}
+type Finished = Omit<Extract<TrainingEvent, { kind: "finished" }>, "kind" | "seconds">;
 
-class Training implements AsyncDisposable {
-  readonly #parts: Parts;
+class Training {
+  readonly #prepared: PreparedJob;
+  readonly #run: JobRun;
+  readonly #context: TrainerContext;
   readonly #test: BatchSource;
-  readonly #identity: Readonly<Record<string, string>>;
   #evaluated: (Evaluation & { readonly step: number }) | undefined;
-  #checkpointStep = 0;
+  #checkpointStep: number;
 
-  private constructor(parts: Parts) {
-    this.#parts = parts;
-    const { dataset, job, runner } = parts;
+  constructor(prepared: PreparedJob, run: JobRun, context: TrainerContext) {
+    const { dataset } = prepared;
+    this.#prepared = prepared;
+    this.#run = run;
+    this.#context = context;
     this.#test = new BatchSource(dataset.test, dataset.description.scaling);
-    this.#identity = runIdentity(job, runner.single, dataset.train.count);
+    this.#checkpointStep = run.step;
   }
 
-  static async open(job: TrainingJob, context: TrainerContext): Promise<Training> {
-    const startMs = context.clock.monotonic();
-    checkSettings(job);
-    const graph = parseCyxwiz(job.graph);
-    const dataset = await readDataset(job.datasetPath);
-    const { batchSize, threads } = job;
-    const { sampleShape } = dataset.description;
-    const single = compile(graph, { batchSize, sampleShape, stepsPerRun: 1 });
-    checkFit(single, dataset.description);
-    const plan = new TrainingPlan(job, dataset.train.count);
+  /** To the last step, or to where it is stopped. */
+  async run(): Promise<Finished> {
+    const { plan, job } = this.#prepared;
+    const run = this.#run;
     await mkdir(job.outputDir, { recursive: true });
-    const { driver, clock } = context;
-    const stretches = [plan.stepsPerEpoch, Math.min(plan.checkpointEverySteps, plan.totalSteps)];
-    const runner = await StepRunner.open(graph, single, { driver, clock, threads, stretches });
-    return new Training({ job, context, dataset, plan, runner, startMs });
-  }
-
-  async run(cursor: { step: number }): Promise<void> {
-    const { job, context, dataset, plan, runner } = this.#parts;
-    cursor.step = await this.#begin();
-    const seed = seedOf(job);
-    const learningRate = job.learningRate ?? runner.single.defaultLearningRate;
-    const source = new BatchSource(dataset.train, dataset.description.scaling);
-    const feeder = new RunFeeder(source, plan, { seed, learningRate });
-    const { lowering } = runner.single;
-    const { totalSteps, stepsPerEpoch } = plan;
-    const firstStep = cursor.step + 1;
-    context.emit({ kind: "started", firstStep, totalSteps, stepsPerEpoch, lowering, build: context.driver.build });
-    const meter = new ProgressMeter(context.clock, plan, { batchSize: job.batchSize, firstStep });
-    while (cursor.step < totalSteps && !context.isStopped()) {
-      const first = cursor.step + 1;
-      const available = plan.stepsUntilStop(cursor.step, totalSteps - cursor.step);
-      const result = await runner.run(available, (model) => feeder.inputs(model, first));
-      checkLosses(result, first, cursor);
-      const progress = meter.take(cursor.step, result);
-      if (progress) context.emit(progress);
-      this.#checkMemory();
-      if (plan.isEpochEnd(cursor.step)) await this.#evaluate(cursor.step);
-      if (plan.isCheckpoint(cursor.step)) await this.#checkpoint(cursor.step);
+    const meter = new ProgressMeter(this.#context.clock, plan, { firstStep: run.firstStep, lastStep: plan.totalSteps });
+    while (run.step < plan.totalSteps && !this.#context.isStopped()) {
+      await this.#applyChanges();
+      if (run.isEnded) break;
+      const progress = meter.take(await run.advance(plan.totalSteps), run.step);
+      if (progress) this.#context.emit(progress);
+      if (plan.isEpochEnd(run.step)) await this.#evaluate();
+      if (plan.isCheckpoint(run.step)) await this.#checkpoint();
     }
-    await this.#finish(cursor.step);
+    if (this.#checkpointStep < run.step) await this.#checkpoint();
+    return this.#finish();
   }
 
-  [Symbol.asyncDispose](): Promise<void> {
-    return this.#parts.runner[Symbol.asyncDispose]();
+  async #applyChanges(): Promise<void> {
+    const { step } = this.#run;
+    const applied = await this.#run.applyChanges(this.#context.takeChanges?.());
+    for (const { id } of applied) this.#context.emit({ kind: "changed", id, step });
   }
 
-  /** Sets the state and gives the number of steps that are done. */
-  async #begin(): Promise<number> {
-    const { job, plan, runner } = this.#parts;
-    if (job.resumeFrom === undefined) {
-      await runner.writeState(initialState(runner.single, seedOf(job)));
-      return 0;
-    }
-    const { step, state } = await readCheckpoint(job.resumeFrom, runner.single, this.#identity);
-    if (step > plan.totalSteps) {
-      const context = { field: "step", found: String(step), expected: `at most ${plan.totalSteps}` };
-      throw new AppError(BACKEND_ERRORS.CHECKPOINT_MISMATCH, context);
-    }
-    await runner.writeState(state);
-    this.#checkpointStep = step;
-    return step;
-  }
-
-  #checkMemory(): void {
-    const { memory } = this.#parts.context;
-    if (!memory) return;
-    const usedBytes = memory.usedBytes();
-    if (usedBytes > memory.limitBytes) {
-      throw new AppError(BACKEND_ERRORS.MEMORY_EXCEEDED, { usedBytes, limitBytes: memory.limitBytes });
-    }
-  }
-
-  async #evaluate(step: number): Promise<Evaluation> {
+  async #evaluate(): Promise<Evaluation> {
+    const { step } = this.#run;
+    const { plan, model } = this.#prepared;
     if (this.#evaluated?.step === step) return this.#evaluated;
-    const { context, plan, runner } = this.#parts;
-    const { loss, accuracy } = await evaluate(runner, runner.single, this.#test);
+    const { loss, accuracy } = await evaluate(this.#run, model, this.#test);
     const measured = accuracy === undefined ? {} : { testAccuracy: accuracy };
     if (plan.isEpochEnd(step) && step > 0) {
-      context.emit({ kind: "epoch", epoch: plan.epochOf(step), step, testLoss: loss, ...measured });
+      this.#context.emit({ kind: "epoch", epoch: plan.epochOf(step), step, testLoss: loss, ...measured });
     }
     this.#evaluated = { step, loss, ...(accuracy === undefined ? {} : { accuracy }) };
     return this.#evaluated;
   }
 
-  async #checkpoint(step: number): Promise<void> {
-    const { context, job, runner } = this.#parts;
-    const metadata = { ...this.#identity, build: context.driver.build };
-    const state = await runner.readState();
-    const written = await writeCheckpoint(job.outputDir, runner.single, { step, state }, metadata);
+  async #checkpoint(): Promise<void> {
+    const { step } = this.#run;
+    const { job } = this.#prepared;
+    const parts = this.#prepared.checkpointParts({ step, state: await this.#run.readState() });
+    const path = join(job.outputDir, `checkpoint-${step}.safetensors`);
+    const written = await writeFlushed(path, parts);
     this.#checkpointStep = step;
-    context.emit({ kind: "checkpoint", step, ...written });
+    this.#context.emit({ kind: "checkpoint", step, path, ...written });
   }
 
-  async #finish(step: number): Promise<void> {
-    const { context, job, runner, startMs } = this.#parts;
-    if (this.#checkpointStep < step) await this.#checkpoint(step);
-    const { loss, accuracy } = await this.#evaluate(step);
-    const state = await runner.readState();
+  async #finish(): Promise<Finished> {
+    const { job, model } = this.#prepared;
+    const { loss, accuracy } = await this.#evaluate();
+    const { onnx, weights } = modelFiles(model, await this.#run.readState());
     const onnxPath = join(job.outputDir, "model.onnx");
     const weightsPath = join(job.outputDir, "weights.safetensors");
-    await writeFlushed(onnxPath, [runner.single.exportOnnx(new Map(state))]);
-    const weights = namedTensors(runner.single, state, ["weight", "statistic"]);
-    const { sha256 } = await writeSafetensors(weightsPath, weights, { format: "pt" });
-    context.emit({
-      kind: "finished",
-      step,
-      metrics: { test_loss: loss, ...(accuracy === undefined ? {} : { test_accuracy: accuracy }) },
-      onnxPath,
-      weightsPath,
-      weightsSha256: sha256,
-      seconds: (context.clock.monotonic() - startMs) / 1_000,
-    });
+    await writeFlushed(onnxPath, onnx);
+    const { sha256 } = await writeFlushed(weightsPath, weights);
+    const metrics = { test_loss: loss, ...(accuracy === undefined ? {} : { test_accuracy: accuracy }) };
+    return { step: this.#run.step, metrics, onnxPath, weightsPath, weightsSha256: sha256 };
   }
 }
 
-/** Moves the cursor to the last step of the run, or to the first one whose loss is no number. */
-function checkLosses({ losses }: RunResult, first: number, cursor: { step: number }): void {
-  const bad = losses.findIndex((loss) => !Number.isFinite(loss));
-  cursor.step = first + (bad < 0 ? losses.length : bad + 1) - 1;
-  if (bad >= 0) throw new AppError(BACKEND_ERRORS.LOSS_NOT_FINITE, { step: cursor.step });
+function started(prepared: PreparedJob, { firstStep }: JobRun, build: string): TrainingEvent {
+  const { totalSteps, stepsPerEpoch } = prepared.plan;
+  const { lowering } = prepared.model;
+  const initialSha256 = prepared.hash(prepared.initial);
+  return { kind: "started", firstStep, totalSteps, stepsPerEpoch, lowering, build, initialSha256 };
 }
 
-function failure(error: unknown, step: number, driver: string): TrainingEvent {
+/** A loss that is no number names its own step, which lies behind the last finished one. */
+function failure(error: unknown, lastStep: number, driver: string): TrainingEvent {
   const known = isAppError(error)
     ? error
     : new AppError(BACKEND_ERRORS.DRIVER_FAILED, { driver, during: "training", reason: errorMessage(error) });
+  const step = isError(known, BACKEND_ERRORS.LOSS_NOT_FINITE) ? known.context.step : lastStep;
   const message = known.message.slice(0, MESSAGE_CHARACTERS);
   return { kind: "failed", blame: isJobFault(known) ? "job" : "node", code: known.code, message, step };
 }

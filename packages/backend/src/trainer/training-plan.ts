@@ -8,17 +8,42 @@ import type { TrainingJob } from "./training-job.ts";
 
 const MAX_SEED = 2n ** 64n - 1n;
 
+/** From the end of step `from` to the end of step `last`. */
+export interface StepRange {
+  readonly from: number;
+  readonly last: number;
+}
+
 /** @throws AppError `backend/setting-invalid`, which names the field, the value and what is allowed. */
 export function checkSettings(job: TrainingJob): void {
   wholeNumber("batchSize", job.batchSize, BATCH_SIZE);
   wholeNumber("epochs", job.epochs, EPOCHS);
   wholeNumber("threads", job.threads, THREADS);
   wholeNumber("checkpointEverySteps", job.checkpointEverySteps, Number.MAX_SAFE_INTEGER);
-  const { learningRate } = job;
-  if (learningRate !== undefined && !(learningRate > 0 && learningRate <= 1_000)) {
-    throw invalid("learningRate", String(learningRate), "a number over 0, at most 1000");
-  }
+  if (job.learningRate !== undefined) checkLearningRate("learningRate", job.learningRate);
   seedOf(job);
+}
+
+/** @throws AppError `backend/setting-invalid`, which names `field`. */
+export function checkLearningRate(field: string, learningRate: number): void {
+  if (learningRate > 0 && learningRate <= 1_000) return;
+  throw invalid(field, String(learningRate), "a number over 0, at most 1000");
+}
+
+/**
+ * Says whether an interval from the end of step `from` is one of this job and its changes are all known.
+ * @throws AppError `backend/setting-invalid`.
+ */
+export function checkReplay({ changes = [] }: TrainingJob, toStep: number, range: StepRange): void {
+  const { from, last } = range;
+  if (!(Number.isSafeInteger(toStep) && toStep >= from && toStep <= last)) {
+    throw invalid("replay.toStep", String(toStep), `a whole number from ${from} to ${last}`);
+  }
+  for (const { id, step, stop } of changes) {
+    const field = `step of change ${id.slice(0, 40)}`;
+    if (step === undefined) throw invalid(field, "absent", "a whole number: a replay has no waiting changes");
+    if (stop && step < toStep) throw invalid(field, String(step), `at least ${toStep}, where the replay ends`);
+  }
 }
 
 /** The seed as a number. @throws AppError `backend/setting-invalid`. */
@@ -54,6 +79,8 @@ export class TrainingPlan {
   readonly stepsPerEpoch: number;
   readonly totalSteps: number;
   readonly checkpointEverySteps: number;
+  /** Samples of one step. */
+  readonly batchSize: number;
 
   /** The last, incomplete batch of an epoch is dropped. @throws AppError `backend/setting-invalid`. */
   constructor(job: TrainingJob, trainSamples: number) {
@@ -63,6 +90,7 @@ export class TrainingPlan {
     }
     this.totalSteps = this.stepsPerEpoch * job.epochs;
     this.checkpointEverySteps = job.checkpointEverySteps;
+    this.batchSize = job.batchSize;
   }
 
   epochOf(step: number): number {

@@ -16,7 +16,7 @@ import {
   type EscrowId,
 } from "./account.ts";
 
-export const TRANSACTION_KINDS = ["faucet", "lock", "settle"] as const;
+export const TRANSACTION_KINDS = ["faucet", "lock", "settle", "reward"] as const;
 export type TransactionKind = (typeof TRANSACTION_KINDS)[number];
 
 /** One side of a movement, in base units: above zero the account receives, below zero it gives. */
@@ -47,6 +47,11 @@ export function faucetTransaction(key: string, to: UserId, amount: Amount): Ledg
 /** The payer's money into the escrow. @throws AppError `market/amount-not-positive`. */
 export function lockTransaction(key: string, escrow: EscrowId, payer: UserId, amount: Amount): LedgerTransaction {
   return move({ key, kind: "lock", from: userAccount(payer), to: escrowAccount(escrow), amount });
+}
+
+/** A part of the platform's earnings to a user. @throws AppError `market/amount-not-positive`. */
+export function rewardTransaction(key: string, to: UserId, amount: Amount): LedgerTransaction {
+  return move({ key, kind: "reward", from: PLATFORM_ACCOUNT, to: userAccount(to), amount });
 }
 
 /**

@@ -1,5 +1,5 @@
 import { formatAmount } from "@cyxwiz/primitives";
-import type { FaucetCommand, LockCommand, SettleCommand } from "./payment-rail.ts";
+import type { FaucetCommand, LockCommand, RewardCommand, SettleCommand } from "./payment-rail.ts";
 
 /**
  * A command in one line, with everything that makes it this command, and not its key.
@@ -11,6 +11,7 @@ export const describeCommand: {
   faucet(command: FaucetCommand): string;
   lock(command: LockCommand): string;
   settle(command: SettleCommand): string;
+  reward(command: RewardCommand): string;
 } = {
   faucet: ({ to, amount }) => `faucet ${formatAmount(amount)} to ${to}`,
   lock: ({ escrowId, payer, amount }) => `lock ${formatAmount(amount)} of ${payer} in ${escrowId}`,
@@ -19,4 +20,5 @@ export const describeCommand: {
     const rest = [`${formatAmount(platform)} to platform`, `${formatAmount(refund.amount)} back to ${refund.to}`];
     return `settle ${escrowId}: ${[...shares, ...rest].join(", ")}`;
   },
+  reward: ({ to, amount }) => `reward ${formatAmount(amount)} to ${to}`,
 };

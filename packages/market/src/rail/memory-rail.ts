@@ -11,6 +11,7 @@ import {
   checkFunds,
   faucetTransaction,
   lockTransaction,
+  rewardTransaction,
   settleTransaction,
   type LedgerTransaction,
 } from "../ledger/transaction.ts";
@@ -25,6 +26,7 @@ import type {
   LockCommand,
   PaymentRail,
   Receipt,
+  RewardCommand,
   SettleCommand,
   StopSignal,
 } from "./payment-rail.ts";
@@ -74,6 +76,13 @@ export class MemoryRail implements PaymentRail {
       }
       this.#append(settleTransaction(idempotencyKey, escrowId, escrow.amount, command));
       this.#escrows.set(escrowId, { ...escrow, state: escrowMachine.move(settling, "settlement-confirmed") });
+    });
+  }
+
+  async reward(command: RewardCommand, signal?: StopSignal): Promise<Receipt> {
+    const { idempotencyKey, to, amount } = command;
+    return this.#once(idempotencyKey, describeCommand.reward(command), signal, () => {
+      this.#append(rewardTransaction(idempotencyKey, to, amount));
     });
   }
 

@@ -67,6 +67,7 @@ export function paymentRailContract(
 ): void {
   describe(`payment rail contract: ${name}`, () => {
     movements(setup);
+    rewards(setup);
     idempotency(setup);
     refusals(setup);
     readings(setup);
@@ -108,6 +109,26 @@ function movements(setup: () => Promise<RailUnderTest>): void {
     });
     const balances = [await wallet(owner), await wallet(other), await platformGain(), await wallet(payer)];
     expect(balances).toEqual([300n, 150n, 50n, 999_500n]);
+  });
+}
+
+function rewards(setup: () => Promise<RailUnderTest>): void {
+  test("[RAIL15] a reward moves what the platform earned to a user, once for each key, and never more than it has", async () => {
+    const { rail, lock, settle, wallet, owner, platformGain } = await scene(setup);
+    await lock(100_000n);
+    await settle({ platform: amount(100_000n) });
+    const command = { to: owner, amount: amount(30_000n), idempotencyKey: `reward-${owner}` };
+    const receipt = await rail.reward(command);
+    expect(await rail.reward(command)).toEqual(receipt);
+    expect(await wallet(owner)).toBe(30_000n);
+    expect(await platformGain()).toBe(70_000n);
+    const earned = await rail.balance(PLATFORM_ACCOUNT);
+    const tooMuch = { ...command, amount: amount(earned + 1n), idempotencyKey: `more-${owner}` };
+    await expect(rail.reward(tooMuch)).rejects.toEqual(withCode("market/insufficient-funds"));
+    const nothing = { ...command, amount: ZERO, idempotencyKey: `none-${owner}` };
+    await expect(rail.reward(nothing)).rejects.toEqual(withCode("market/amount-not-positive"));
+    const other = { ...command, amount: amount(1n) };
+    await expect(rail.reward(other)).rejects.toEqual(withCode("market/idempotency-mismatch"));
   });
 }
 

@@ -39,6 +39,13 @@ export interface SettleCommand {
   readonly idempotencyKey: string;
 }
 
+/** Passes a part of what the platform earned on to a user: what verifiers are paid from. */
+export interface RewardCommand {
+  readonly to: UserId;
+  readonly amount: Amount;
+  readonly idempotencyKey: string;
+}
+
 /** Proof that a command was carried out. */
 export interface Receipt {
   /** The rail's own name for the movement: a ledger transaction's key, or a chain signature. */
@@ -87,6 +94,8 @@ export interface PaymentRail {
    * `market/refund-target-mismatch`, `market/transition-refused` when the escrow is already settled.
    */
   settle(command: SettleCommand, signal?: StopSignal): Promise<Receipt>;
+  /** @throws AppError `market/insufficient-funds` while the platform has less; `market/amount-not-positive`. */
+  reward(command: RewardCommand, signal?: StopSignal): Promise<Receipt>;
   /** Base units; zero for an account that never moved. Below zero only for the faucet. */
   balance(account: Account, signal?: StopSignal): Promise<bigint>;
   /** @throws AppError `market/page-out-of-range` for a limit outside 1 to `MAX_HISTORY_PAGE` or an unknown cursor. */

@@ -41,6 +41,7 @@ export function aUnit(number: number, differences: Partial<UnitSnapshot> = {}): 
     pricePerHour: amount(570_000_000n),
     trainFlopsPerSecond: 5e12,
     reputation: 7_500,
+    isNew: false,
     activeJobs: 0,
     status: "ACTIVE",
     online: true,

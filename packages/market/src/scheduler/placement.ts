@@ -14,6 +14,8 @@ export interface Placement {
   readonly breakdown: ScoreBreakdown;
   /** At most `MAX_RUNNERS_UP`, best first. */
   readonly runnersUp: readonly RunnerUp[];
+  /** Whether the job looked for a new node and found one: units that score higher may then be among the runners-up. */
+  readonly isExploration: boolean;
 }
 
 /** What one round decides. Why a job was not placed is asked of `explain`, for the jobs that somebody looks at. */

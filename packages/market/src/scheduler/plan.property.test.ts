@@ -2,6 +2,7 @@ import fc from "fast-check";
 import { expect, test } from "vitest";
 import { amount, defined } from "@cyxwiz/primitives";
 import { costOn } from "../price/estimate.ts";
+import { isExplorationJob } from "./exploration.ts";
 import { explain } from "./explain.ts";
 import { filterUnits, JOB_FILTERS } from "./filter.ts";
 import { FleetLoad } from "./fleet-load.ts";
@@ -32,6 +33,7 @@ const units: fc.Arbitrary<readonly UnitSnapshot[]> = fc
       status: fc.constantFrom("ACTIVE", "ACTIVE", "ACTIVE", "PAUSED"),
       lowerings: fc.constantFrom(["a"], ["a", "b"], ["b"]),
       priority: fc.nat(1),
+      isNew: fc.boolean(),
     }),
     { minLength: 4, maxLength: 32 },
   )
@@ -62,18 +64,29 @@ const jobs: fc.Arbitrary<readonly QueuedJob[]> = fc
       offBy: fc.constantFrom(-1n, 0n, 1n),
       banned: fc.array(fc.nat(5), { maxLength: 2 }),
       priority: fc.integer({ min: -2, max: 2 }),
+      isExploring: fc.boolean(),
     }),
     { minLength: 2, maxLength: 16 },
   )
   .map((drawn) =>
-    drawn.map(({ user, device, memory, lowering, flops, quotedOn, offBy, banned, priority }, number) => {
+    drawn.map(({ user, device, memory, lowering, flops, quotedOn, offBy, banned, priority, isExploring }, number) => {
       const pinned = lowering === undefined ? {} : { lowering };
       const needs = someNeeds({ device, peakMemoryBytes: memory * GIB, trainFlops: flops, ...pinned });
       const price = { pricePerHour: amount(BigInt(quotedOn) * 100_000_000n), trainFlopsPerSecond: 3e12 };
       const quoted = amount(costOn(needs, price) + offBy);
-      return aJob(number, { submitter: aUser(user), needs, quoted, bannedNodes: banned.map(aNode), priority });
+      const { jobId } = isExploring ? explorationJob(number) : aJob(number);
+      return aJob(number, { jobId, submitter: aUser(user), needs, quoted, bannedNodes: banned.map(aNode), priority });
     }),
   );
+
+/** The first job of a hundred that looks for a new node first. */
+function explorationJob(number: number): QueuedJob {
+  const hundred = Array.from({ length: 100 }, (_, index) => aJob(100 * (number + 1) + index));
+  return defined(
+    hundred.find((job) => isExplorationJob(job.jobId)),
+    "an exploration job in a hundred",
+  );
+}
 
 /** The plan by definition: every filter asked of every unit for every job. */
 function planByScan(snapshot: readonly UnitSnapshot[], queue: readonly QueuedJob[]): readonly (readonly string[])[] {
@@ -83,8 +96,9 @@ function planByScan(snapshot: readonly UnitSnapshot[], queue: readonly QueuedJob
     const load = new FleetLoad(now);
     const score = (unit: UnitSnapshot): number =>
       totalScore(scoreUnit(unit, load.ofNode(unit.nodeId), DEFAULT_WEIGHTS));
+    const isNewFirst = isExplorationJob(job.jobId);
     const ranked = filterUnits(now, job, JOB_FILTERS, load).fit.toSorted(
-      (a, b) => score(b) - score(a) || compareUnits(a, b),
+      (a, b) => (isNewFirst ? Number(b.isNew) - Number(a.isNew) : 0) || score(b) - score(a) || compareUnits(a, b),
     );
     const [winner, ...others] = ranked.slice(0, 3).map((unit) => unit.unitId);
     if (winner === undefined) continue;
@@ -110,7 +124,7 @@ const names = (placement: Placement): readonly string[] => [
   ...placement.runnersUp.map((runner) => runner.unitId),
 ];
 
-test("[SCH4] the index finds the same units, in the same order, as asking every unit", () => {
+test("[SCH4] [SCH16] the index finds the same units, in the same order, as asking every unit", () => {
   fc.assert(
     fc.property(units, jobs, (snapshot, queue) => {
       expect(plan(snapshot, queue).placements.map(names)).toEqual(planByScan(snapshot, queue));

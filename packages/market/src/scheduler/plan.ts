@@ -6,6 +6,7 @@
 import { AppError, type JobId } from "@cyxwiz/primitives";
 import { MARKET_ERRORS } from "../errors.ts";
 import { MAX_QUEUED_JOBS, MAX_RUNNERS_UP, MAX_SNAPSHOT_UNITS } from "../limits.ts";
+import { isExplorationJob } from "./exploration.ts";
 import type { Placement, Plan } from "./placement.ts";
 import { orderQueue } from "./queue-order.ts";
 import { DEFAULT_WEIGHTS, scoreUnit, type ScoreWeights } from "./score.ts";
@@ -15,8 +16,8 @@ import { UnitIndex } from "./unit-index.ts";
 /**
  * Places as many jobs as fit.
  *
- * A job gets the best-scored unit that passes every filter at its turn; it never waits for a better one. Cost: about
- * O(log n) for each job, after O(n · log n + m · log m) to index n units and order m jobs.
+ * A job gets the best-scored unit that passes every filter at its turn; it never waits for a better one. One job in
+ * `EXPLORATION_DIVISOR` gets the best-scored one of a new node instead, if any passes. Cost: about O(log n) for each job, after O(n · log n + m · log m) to index n units and order m jobs.
  * @throws AppError `market/snapshot-exceeded` over `MAX_SNAPSHOT_UNITS` or `MAX_QUEUED_JOBS`.
  */
 export function plan(
@@ -47,13 +48,21 @@ export function withPlacements(
 }
 
 function place(job: QueuedJob, index: UnitIndex, weights: ScoreWeights): Placement | undefined {
-  const [winner, ...others] = index.find(job, 1 + MAX_RUNNERS_UP);
+  const isExploration = isExplorationJob(job.jobId);
+  const [winner, ...others] = index.find(job, { count: 1 + MAX_RUNNERS_UP, isNewFirst: isExploration });
   if (winner === undefined) return undefined;
   const { unit, score } = winner;
   const breakdown = scoreUnit(unit, index.nodeLoad(unit), weights);
   index.take(unit);
   const runnersUp = others.map((other) => ({ unitId: other.unit.unitId, score: other.score }));
-  return { jobId: job.jobId, unitId: unit.unitId, score, breakdown, runnersUp };
+  return {
+    jobId: job.jobId,
+    unitId: unit.unitId,
+    score,
+    breakdown,
+    runnersUp,
+    isExploration: isExploration && unit.isNew,
+  };
 }
 
 function checkSize(what: string, have: number, allowed: number): void {

@@ -29,6 +29,8 @@ export interface UnitSnapshot {
   readonly trainFlopsPerSecond: number;
   /** Of the node: 0 to 10,000. */
   readonly reputation: number;
+  /** Of the node: whether it has too short a record for its reputation to say much (`isNewNode`). */
+  readonly isNew: boolean;
   /** Live assignments on this unit. A unit takes one at a time. */
   readonly activeJobs: number;
   readonly status: UnitState;

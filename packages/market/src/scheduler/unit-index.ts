@@ -2,7 +2,7 @@
  * All units that could take work in this round, findable by what a job asks, and kept true while the round takes them.
  *
  * Units are first parted by what must match exactly (device type and set of lowerings: few distinct ones, since nodes
- * run few builds), then indexed in one `UnitTree` per part.
+ * run few builds) and by whether their node is new, then indexed in one `UnitTree` per part.
  */
 import { assert, defined } from "@cyxwiz/primitives";
 import { costOn, fixedSeconds, MINIMUM_CHARGE } from "../price/estimate.ts";
@@ -14,7 +14,16 @@ import { BestCandidates, UnitTree, type Candidate, type IndexedUnit } from "./un
 interface UnitClass {
   readonly deviceType: string;
   readonly lowerings: ReadonlySet<string>;
+  readonly isNew: boolean;
   readonly tree: UnitTree;
+}
+
+/** How much to find, and in what order. */
+export interface FindOptions {
+  /** At most this many units. */
+  readonly count: number;
+  /** Units of new nodes before all others, whatever their score. */
+  readonly isNewFirst: boolean;
 }
 
 /** Where a unit is in the index. */
@@ -29,6 +38,8 @@ export class UnitIndex {
   readonly #load: FleetLoad;
   readonly #weights: ScoreWeights;
   readonly #classes: readonly UnitClass[];
+  readonly #newClasses: readonly UnitClass[];
+  readonly #otherClasses: readonly UnitClass[];
   readonly #seats = new Map<string, Seat>();
   readonly #byNode: ReadonlyMap<string, readonly Seat[]>;
   readonly #byDevice: ReadonlyMap<string, readonly Seat[]>;
@@ -44,6 +55,8 @@ export class UnitIndex {
       .map((unit, rank): IndexedUnit => ({ unit, rank }));
     const score = (unit: UnitSnapshot): number => this.#score(unit);
     this.#classes = [...Map.groupBy(units, ({ unit }) => classKey(unit)).values()].map((part) => classOf(part, score));
+    this.#newClasses = this.#classes.filter((part) => part.isNew);
+    this.#otherClasses = this.#classes.filter((part) => !part.isNew);
     for (const { tree } of this.#classes) this.#seat(tree);
     this.#byNode = Map.groupBy(this.#seats.values(), (seat) => seat.unit.nodeId);
     this.#byDevice = Map.groupBy(this.#seats.values(), (seat) => seat.unit.deviceKey);
@@ -59,24 +72,12 @@ export class UnitIndex {
     return this.#load.ofNode(unit.nodeId);
   }
 
-  /** The best units for a job, best first, at most `count`. Cost: about O(log n) for each class that matches. */
-  find(job: QueuedJob, count: number): readonly Candidate[] {
-    const { needs, quoted } = job;
-    const best = new BestCandidates(count);
-    if (quoted < MINIMUM_CHARGE) return best.found;
-    const query = {
-      memoryBytes: needs.peakMemoryBytes,
-      trainFlops: needs.trainFlops,
-      fixedSeconds: fixedSeconds(needs),
-      quoted: Number(quoted),
-      accepts: (unit: UnitSnapshot): boolean => !job.bannedNodes.includes(unit.nodeId) && costOn(needs, unit) <= quoted,
-    };
-    for (const { deviceType, lowerings, tree } of this.#classes) {
-      if (needs.device !== "any" && needs.device !== deviceType) continue;
-      if (needs.lowering !== undefined && !lowerings.has(needs.lowering)) continue;
-      tree.search(query, best);
-    }
-    return best.found;
+  /** The best units for a job, best first. Cost: about O(log n) for each class that matches. */
+  find(job: QueuedJob, { count, isNewFirst }: FindOptions): readonly Candidate[] {
+    if (!isNewFirst) return this.#search(job, count, this.#classes);
+    const found = this.#search(job, count, this.#newClasses);
+    if (found.length === count) return found;
+    return [...found, ...this.#search(job, count - found.length, this.#otherClasses)];
   }
 
   /**
@@ -92,6 +93,25 @@ export class UnitIndex {
     for (const seat of this.#byNode.get(unit.nodeId) ?? []) {
       if (!seat.isTaken) seat.tree.setScore(seat.position, this.#score(seat.unit));
     }
+  }
+
+  #search(job: QueuedJob, count: number, classes: readonly UnitClass[]): readonly Candidate[] {
+    const { needs, quoted } = job;
+    const best = new BestCandidates(count);
+    if (quoted < MINIMUM_CHARGE) return best.found;
+    const query = {
+      memoryBytes: needs.peakMemoryBytes,
+      trainFlops: needs.trainFlops,
+      fixedSeconds: fixedSeconds(needs),
+      quoted: Number(quoted),
+      accepts: (unit: UnitSnapshot): boolean => !job.bannedNodes.includes(unit.nodeId) && costOn(needs, unit) <= quoted,
+    };
+    for (const { deviceType, lowerings, tree } of classes) {
+      if (needs.device !== "any" && needs.device !== deviceType) continue;
+      if (needs.lowering !== undefined && !lowerings.has(needs.lowering)) continue;
+      tree.search(query, best);
+    }
+    return best.found;
   }
 
   #seat(tree: UnitTree): void {
@@ -120,10 +140,11 @@ function takesWork(unit: UnitSnapshot): boolean {
 }
 
 function classKey(unit: UnitSnapshot): string {
-  return `${unit.deviceType} ${unit.lowerings.toSorted().join(" ")}`;
+  return `${unit.deviceType} ${unit.isNew} ${unit.lowerings.toSorted().join(" ")}`;
 }
 
 function classOf(units: readonly IndexedUnit[], score: (unit: UnitSnapshot) => number): UnitClass {
   const { unit } = defined(units[0], "unit of a class");
-  return { deviceType: unit.deviceType, lowerings: new Set(unit.lowerings), tree: new UnitTree(units, score) };
+  const { deviceType, isNew } = unit;
+  return { deviceType, isNew, lowerings: new Set(unit.lowerings), tree: new UnitTree(units, score) };
 }

@@ -1,4 +1,5 @@
 import { JOB_STATES } from "@cyxwiz/market";
+import { RERUN_OUTCOMES, VERDICTS } from "@cyxwiz/receipt";
 import { z } from "zod";
 import { amountSchema, cidSchema, textSchema, timeSchema, uuidSchema } from "./shared-schemas.ts";
 
@@ -45,8 +46,12 @@ export const quoteRequestSchema = z.object({
       max_price: amountSchema.optional().describe("No quote above this"),
       min_reputation: z.number().min(0).max(100).optional(),
       node_id: uuidSchema.optional(),
+      verification: z
+        .enum(["required", "none"])
+        .default("required")
+        .describe("none: also nodes that commit no checkpoints; the result is then of class unverified"),
     })
-    .default({ device: "any" }),
+    .default({ device: "any", verification: "required" }),
 });
 export type QuoteRequest = z.infer<typeof quoteRequestSchema>;
 
@@ -98,6 +103,36 @@ export const paymentSchema = z.object({
   shares: z.array(z.object({ node_id: uuidSchema, unit_id: z.string(), amount: amountSchema })),
 });
 
+const verificationSchema = z.object({
+  verdict: z
+    .enum(["pending", ...VERDICTS])
+    .describe("pending until the result was re-run; unverified where nobody could re-run it"),
+  interval: z
+    .object({ from: z.number().int(), to: z.number().int() })
+    .nullable()
+    .describe("The steps that were drawn to be re-run, after everything was committed"),
+  reruns: z.array(
+    z.object({
+      node_id: uuidSchema,
+      node_name: z.string(),
+      is_platform: z.boolean(),
+      outcome: z.enum(RERUN_OUTCOMES).nullable().describe("null while it runs, or when it ended without an answer"),
+      distance: z.number().nullable(),
+      paid: amountSchema,
+    }),
+  ),
+  paid: amountSchema.describe("What of the platform's part went to those who re-ran"),
+});
+
+const changeSchema = z.object({
+  change_id: uuidSchema,
+  learning_rate: z.number().nullable(),
+  batch_size: z.number().int().nullable(),
+  stop: z.boolean(),
+  requested_at: timeSchema,
+  applied_step: z.number().int().nullable().describe("null until the node applied it"),
+});
+
 export const jobSchema = z.object({
   job_id: uuidSchema,
   name: z.string(),
@@ -117,7 +152,7 @@ export const jobSchema = z.object({
   metrics: z.record(z.string(), z.number()),
   node: z.object({ node_id: uuidSchema, name: z.string(), unit_id: z.string(), device: z.string() }).nullable(),
   payment: paymentSchema,
-  verification: z.enum(["unverified", "pending", "verified", "refused"]),
+  verification: verificationSchema,
   seed: z.string(),
   failure: z.object({ blame: z.enum(["job", "node", "server"]), code: z.string(), message: z.string() }).nullable(),
   waiting_because: z.string().nullable().describe("Why a queued job has no node yet"),
@@ -152,12 +187,14 @@ export const jobSchema = z.object({
   checkpoints: z.array(
     z.object({ step: z.number().int(), cid: cidSchema, sha256: z.string(), size_bytes: z.number() }),
   ),
+  changes: z.array(changeSchema).describe("What the user changed while it ran"),
+  has_receipt: z.boolean().describe("Whether GET /api/jobs/{id}/receipt has one: from the end of a checked job on"),
   events: z.array(z.object({ at: timeSchema, kind: z.string(), message: z.string() })),
 });
 export type Job = z.infer<typeof jobSchema>;
 
 export const jobListSchema = z.object({
-  jobs: z.array(jobSchema.omit({ events: true, checkpoints: true, placement: true })),
+  jobs: z.array(jobSchema.omit({ events: true, checkpoints: true, placement: true, changes: true })),
   next_cursor: z.string().nullable(),
 });
 
@@ -176,3 +213,21 @@ export const cancelJobRequestSchema = z.object({
   reason: textSchema(500).optional(),
   keep_model: z.boolean().default(false).describe("Keep what was trained so far; committed steps are paid either way"),
 });
+
+/** What a user may change while a job runs. */
+export const changeJobRequestSchema = z
+  .object({
+    learning_rate: z.number().positive().max(100).optional(),
+    batch_size: z
+      .number()
+      .int()
+      .min(1)
+      .max(65_536)
+      .optional()
+      .describe("A divisor of the job's batch: a step keeps its samples and its price, in several updates"),
+    stop: z.literal(true).optional().describe("End now with the model as it is; committed steps are paid"),
+  })
+  .refine((body) => Object.values(body).some((value) => value !== undefined), {
+    message: "expected at least one of learning_rate, batch_size and stop",
+  });
+export type ChangeJobRequest = z.infer<typeof changeJobRequestSchema>;

@@ -133,6 +133,14 @@ export const heartbeatResponseSchema = z.object({
   commands: z.array(z.object({ kind: z.string(), unit_id: z.string().optional(), reason: z.string().optional() })),
 });
 
+/** What calibration showed of a unit. Quotes use it, not what the node said of itself. */
+const calibrationSchema = z.object({
+  challenged_at: timeSchema.nullable().describe("null: never challenged yet"),
+  curve: z
+    .array(z.object({ size: z.number().int(), gflops: z.number() }))
+    .describe("Measured speed of products of square matrices of `size` rows, in 10⁹ operations a second"),
+});
+
 export const publicNodeSchema = z.object({
   node_id: uuidSchema,
   name: z.string(),
@@ -149,11 +157,41 @@ export const publicNodeSchema = z.object({
       cores: z.number().int().nullable(),
       vram_mb: z.number().nullable(),
       price_per_hour: amountSchema,
-      train_gflops: z.number().nullable().describe("Measured training speed in 10⁹ floating-point operations a second"),
+      train_gflops: z
+        .number()
+        .nullable()
+        .describe("Training speed that quotes use, in 10⁹ floating-point operations a second"),
+      hardware_class: z.string().nullable(),
+      calibration: calibrationSchema,
     }),
   ),
 });
 export type PublicNode = z.infer<typeof publicNodeSchema>;
+
+/** Why a node's reputation is what it is: every change with its evidence, newest first. */
+export const reputationSchema = z.object({
+  node_id: uuidSchema,
+  reputation: z.number().min(0).max(100),
+  changes: z.array(
+    z.object({
+      at: timeSchema,
+      cause: z.string(),
+      before: z.number(),
+      after: z.number(),
+      evidence: z.record(z.string(), z.unknown()),
+    }),
+  ),
+  penalties: z.array(
+    z.object({
+      at: timeSchema,
+      cause: z.string(),
+      percent: z.number().int(),
+      is_ban: z.boolean(),
+      is_applied: z.boolean().describe("false: shadow mode, recorded and shown but not taken"),
+      evidence: z.record(z.string(), z.unknown()),
+    }),
+  ),
+});
 
 const ownedUnitSchema = z.object({
   unit_id: z.string(),

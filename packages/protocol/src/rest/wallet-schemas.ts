@@ -17,7 +17,11 @@ export const walletHistorySchema = z.object({
     z.object({
       id: z.string(),
       at: timeSchema,
-      kind: z.string().describe("faucet, lock, owner-share, refund, or own-job where payer and owner are one"),
+      kind: z
+        .string()
+        .describe(
+          "faucet, lock, owner-share, reward (for checking a job), refund, or own-job where payer and owner are one",
+        ),
       amount: z.string().describe("CYXWIZ, negative when it left the wallet"),
       balance: amountSchema,
       job_id: z.string().nullable(),

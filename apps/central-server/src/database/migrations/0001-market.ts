@@ -12,7 +12,7 @@ const STATEMENTS = [
     username text not null,
     name text not null,
     password_hash text not null,
-    role text not null default 'user' check (role in ('user', 'admin')),
+    role text not null default 'user' check (role in ('user', 'admin', 'platform')),
     wallet_address text,
     created_at timestamptz not null
   )`,
@@ -39,6 +39,8 @@ const STATEMENTS = [
     reputation integer not null check (reputation between 0 and 10000),
     jobs_completed integer not null default 0,
     jobs_failed integer not null default 0,
+    -- Successes that raised the reputation: below market's NEW_NODE_JOBS the node is new.
+    successes_counted integer not null default 0,
     last_seen_at timestamptz,
     registered_at timestamptz not null
   )`,
@@ -60,6 +62,9 @@ const STATEMENTS = [
     lowering text,
     build text,
     hardware_class text,
+    -- What calibration measured and when; null until the first one.
+    calibration jsonb,
+    challenged_at timestamptz,
     status text not null,
     status_reason text,
     load_percent real not null default 0,
@@ -71,6 +76,7 @@ const STATEMENTS = [
   `create table objects (
     cid text primary key,
     size_bytes bigint not null,
+    sha256 text not null,
     created_at timestamptz not null
   )`,
   // Who may read an object: its uploader, the job's user, and nodes through their live assignments.
@@ -131,7 +137,8 @@ const STATEMENTS = [
     placement jsonb,
     result jsonb,
     failure jsonb,
-    verification text not null default 'unverified',
+    verification text not null default 'pending',
+    initial_sha256 text,
     cancel_keep_model boolean,
     created_at timestamptz not null,
     started_at timestamptz,
@@ -151,6 +158,10 @@ const STATEMENTS = [
     state text not null,
     fencing_token bigint not null unique default nextval('fencing_tokens'),
     from_step bigint not null,
+    -- What the work is pinned to: the unit's own when it was placed.
+    lowering text not null,
+    build text not null,
+    hardware_class text not null,
     lease_expires_at timestamptz not null,
     offered_at timestamptz not null,
     accepted_at timestamptz,
@@ -175,6 +186,111 @@ const STATEMENTS = [
     committed_at timestamptz not null,
     primary key (job_id, step)
   )`,
+
+  // A user's changes to a running job. applied_step is null while one waits, and again when its attempt is lost.
+  `create table job_changes (
+    id uuid primary key,
+    job_id uuid not null references jobs,
+    learning_rate double precision,
+    batch_size integer,
+    stop boolean not null default false,
+    signature text not null,
+    requested_at timestamptz not null,
+    applied_step bigint,
+    applied_by uuid references assignments
+  )`,
+  `create index job_changes_job on job_changes (job_id, requested_at, id)`,
+
+  // One for each end of a job that has to be checked: what was committed, what was drawn, what came of it.
+  `create table verifications (
+    id uuid primary key,
+    job_id uuid not null references jobs,
+    assignment_id uuid references assignments,
+    subject text not null check (subject in ('interval', 'failure')),
+    ending jsonb not null,
+    chain jsonb not null,
+    root text not null,
+    -- Whose steps are looked at, and with what they were computed.
+    machine_id uuid references machines,
+    lowering text,
+    build text,
+    hardware_class text,
+    from_step bigint,
+    to_step bigint,
+    is_audited boolean not null default false,
+    drawn_at timestamptz not null,
+    decided_at timestamptz,
+    verdict text
+  )`,
+  `create unique index verifications_open on verifications (job_id) where decided_at is null`,
+  `create index verifications_job on verifications (job_id, drawn_at)`,
+  `create table reruns (
+    assignment_id uuid primary key references assignments,
+    verification_id uuid not null references verifications,
+    unit_id text not null references compute_units,
+    machine_id uuid not null references machines,
+    owner_id uuid not null references users,
+    is_platform boolean not null,
+    mode text not null check (mode in ('exact', 'distance')),
+    pay bigint not null check (pay >= 0),
+    -- Objects that the verifier may read; what it has to find out itself is not among them.
+    inputs text[] not null,
+    outcome text,
+    reasons jsonb,
+    distance double precision,
+    paid bigint not null default 0,
+    reported_at timestamptz
+  )`,
+  `create index reruns_verification on reruns (verification_id)`,
+  `create table receipts (
+    job_id uuid primary key references jobs,
+    body text not null,
+    key_id text not null,
+    signature text not null,
+    issued_at timestamptz not null
+  )`,
+  // The name of this market, drawn at its first start.
+  `create table networks (id text primary key, created_at timestamptz not null)`,
+
+  // Every change of a machine's reputation with what it follows from; the score is what these add up to.
+  `create table reputation_receipts (
+    id bigint generated always as identity primary key,
+    machine_id uuid not null references machines,
+    at timestamptz not null,
+    cause text not null,
+    evidence jsonb not null,
+    score_before integer not null,
+    score_after integer not null
+  )`,
+  `create index reputation_receipts_machine on reputation_receipts (machine_id, id)`,
+  `create table penalties (
+    id bigint generated always as identity primary key,
+    machine_id uuid not null references machines,
+    at timestamptz not null,
+    cause text not null,
+    percent integer not null check (percent between 0 and 100),
+    is_ban boolean not null,
+    is_applied boolean not null,
+    evidence jsonb not null
+  )`,
+  `create index penalties_machine on penalties (machine_id, id)`,
+
+  // Calibration tasks that were handed out, with what came back.
+  `create table challenges (
+    id uuid primary key,
+    unit_id text not null references compute_units,
+    machine_id uuid not null references machines,
+    seed text not null,
+    rounds jsonb not null,
+    cause text not null,
+    issued_at timestamptz not null,
+    deadline_at timestamptz not null,
+    ended_at timestamptz,
+    outcome text,
+    measured jsonb
+  )`,
+  `create index challenges_unit on challenges (unit_id, issued_at)`,
+  `create unique index challenges_live on challenges (unit_id) where ended_at is null`,
 
   `create table job_events (
     id bigint generated always as identity primary key,
@@ -239,13 +355,15 @@ const STATEMENTS = [
   `create trigger postings_balanced after insert on postings referencing new table as added
     for each statement execute function check_balanced()`,
 
+  // A unit earns by training a job or by checking one, never by both for one job.
   `create table unit_earnings (
     job_id uuid not null references jobs,
     unit_id text not null references compute_units,
     owner_id uuid not null references users,
+    kind text not null default 'TRAIN' check (kind in ('TRAIN', 'VERIFY')),
     amount bigint not null check (amount >= 0),
     earned_at timestamptz not null,
-    primary key (job_id, unit_id)
+    primary key (job_id, unit_id, kind)
   )`,
   `create index unit_earnings_unit on unit_earnings (unit_id, earned_at)`,
   `create index unit_earnings_owner on unit_earnings (owner_id, earned_at)`,

@@ -19,7 +19,7 @@ import type { Message, UnknownEnum } from "@bufbuild/protobuf";
  * Describes the file cyxwiz/protocol/market.proto.
  */
 export const file_cyxwiz_protocol_market: GenFile = /*@__PURE__*/
-  fileDesc("ChxjeXh3aXovcHJvdG9jb2wvbWFya2V0LnByb3RvEg9jeXh3aXoucHJvdG9jb2wi6gMKD05vZGVUYXNrTWVzc2FnZRIxCgVoZWxsbxgBIAEoCzIgLmN5eHdpei5wcm90b2NvbC5UYXNrU3RyZWFtSGVsbG9IABI3CghhY2NlcHRlZBgCIAEoCzIjLmN5eHdpei5wcm90b2NvbC5Bc3NpZ25tZW50QWNjZXB0ZWRIABI3CghkZWNsaW5lZBgDIAEoCzIjLmN5eHdpei5wcm90b2NvbC5Bc3NpZ25tZW50RGVjbGluZWRIABI3Cghwcm9ncmVzcxgEIAEoCzIjLmN5eHdpei5wcm90b2NvbC5Bc3NpZ25tZW50UHJvZ3Jlc3NIABI3CgpjaGVja3BvaW50GAUgASgLMiEuY3l4d2l6LnByb3RvY29sLkNoZWNrcG9pbnRTdG9yZWRIABIzCgZyZXN1bHQYBiABKAsyIS5jeXh3aXoucHJvdG9jb2wuQXNzaWdubWVudFJlc3VsdEgAEjMKBmZhaWxlZBgHIAEoCzIhLmN5eHdpei5wcm90b2NvbC5Bc3NpZ25tZW50RmFpbGVkSAASOQoJY2FuY2VsbGVkGAggASgLMiQuY3l4d2l6LnByb3RvY29sLkFzc2lnbm1lbnRDYW5jZWxsZWRIABIQCghzZXF1ZW5jZRgUIAEoA0IJCgdtZXNzYWdlIpsCChFTZXJ2ZXJUYXNrTWVzc2FnZRI1Cgd3ZWxjb21lGAEgASgLMiIuY3l4d2l6LnByb3RvY29sLlRhc2tTdHJlYW1XZWxjb21lSAASNQoKYXNzaWdubWVudBgCIAEoCzIfLmN5eHdpei5wcm90b2NvbC5UYXNrQXNzaWdubWVudEgAEjMKBmNhbmNlbBgDIAEoCzIhLmN5eHdpei5wcm90b2NvbC5DYW5jZWxBc3NpZ25tZW50SAASLwoGYW5zd2VyGAQgASgLMh0uY3l4d2l6LnByb3RvY29sLlJlcG9ydEFuc3dlckgAEicKBWRyYWluGAUgASgLMhYuY3l4d2l6LnByb3RvY29sLkRyYWluSABCCQoHbWVzc2FnZSKRAQoPVGFza1N0cmVhbUhlbGxvEg8KB25vZGVfaWQYASABKAkSDQoFYnVpbGQYAiABKAkSEQoJbG93ZXJpbmdzGAMgAygJEhYKDmhhcmR3YXJlX2NsYXNzGAQgASgJEjMKB3J1bm5pbmcYBSADKAsyIi5jeXh3aXoucHJvdG9jb2wuUnVubmluZ0Fzc2lnbm1lbnQiXwoRUnVubmluZ0Fzc2lnbm1lbnQSFQoNYXNzaWdubWVudF9pZBgBIAEoCRIOCgZqb2JfaWQYAiABKAkSFQoNZmVuY2luZ190b2tlbhgDIAEoAxIMCgRzdGVwGAQgASgDIj8KEVRhc2tTdHJlYW1XZWxjb21lEhUKDWxlYXNlX3NlY29uZHMYASABKAUSEwoLc2VydmVyX3RpbWUYAiABKAMiqgMKDlRhc2tBc3NpZ25tZW50EhUKDWFzc2lnbm1lbnRfaWQYASABKAkSDgoGam9iX2lkGAIgASgJEg8KB3VuaXRfaWQYAyABKAkSLQoEa2luZBgEIAEoDjIfLmN5eHdpei5wcm90b2NvbC5Bc3NpZ25tZW50S2luZBIVCg1mZW5jaW5nX3Rva2VuGAUgASgDEhUKDWxlYXNlX3NlY29uZHMYBiABKAUSDQoFZ3JhcGgYByABKAkSMwoHZGF0YXNldBgIIAEoCzIiLmN5eHdpei5wcm90b2NvbC5EYXRhc2V0RGVzY3JpcHRvchIzCghzZXR0aW5ncxgJIAEoCzIhLmN5eHdpei5wcm90b2NvbC5UcmFpbmluZ1NldHRpbmdzEgwKBHNlZWQYCiABKAkSEAoIbG93ZXJpbmcYCyABKAkSEwoLdG90YWxfc3RlcHMYDCABKAMSLgoGcmVzdW1lGA0gASgLMh4uY3l4d2l6LnByb3RvY29sLkNoZWNrcG9pbnRSZWYSDwoHdGhyZWFkcxgOIAEoBRIUCgxtZW1vcnlfYnl0ZXMYDyABKAMiTgoNQ2hlY2twb2ludFJlZhIMCgRzdGVwGAEgASgDEgsKA2NpZBgCIAEoCRIOCgZzaGEyNTYYAyABKAkSEgoKc2l6ZV9ieXRlcxgEIAEoAyKeAQoRRGF0YXNldERlc2NyaXB0b3ISCwoDY2lkGAEgASgJEhIKCnNpemVfYnl0ZXMYAiABKAMSFQoNdHJhaW5fc2FtcGxlcxgDIAEoAxIUCgx0ZXN0X3NhbXBsZXMYBCABKAMSFAoMc2FtcGxlX3NoYXBlGAUgAygFEg8KB2NsYXNzZXMYBiABKAUSFAoMdGFyZ2V0X3NoYXBlGAcgAygFIoQBChBUcmFpbmluZ1NldHRpbmdzEhIKCmJhdGNoX3NpemUYASABKAUSDgoGZXBvY2hzGAIgASgFEhoKDWxlYXJuaW5nX3JhdGUYAyABKAFIAIgBARIeChZjaGVja3BvaW50X2V2ZXJ5X3N0ZXBzGAQgASgFQhAKDl9sZWFybmluZ19yYXRlIkIKEkFzc2lnbm1lbnRBY2NlcHRlZBIVCg1hc3NpZ25tZW50X2lkGAEgASgJEhUKDWZlbmNpbmdfdG9rZW4YAiABKAMiYQoSQXNzaWdubWVudERlY2xpbmVkEhUKDWFzc2lnbm1lbnRfaWQYASABKAkSFQoNZmVuY2luZ190b2tlbhgCIAEoAxIMCgRjb2RlGAMgASgJEg8KB21lc3NhZ2UYBCABKAkixQIKEkFzc2lnbm1lbnRQcm9ncmVzcxIVCg1hc3NpZ25tZW50X2lkGAEgASgJEhUKDWZlbmNpbmdfdG9rZW4YAiABKAMSDAoEc3RlcBgDIAEoAxITCgt0b3RhbF9zdGVwcxgEIAEoAxINCgVlcG9jaBgFIAEoBRIMCgRsb3NzGAYgASgBEhUKCGFjY3VyYWN5GAcgASgBSACIAQESGgoSc2FtcGxlc19wZXJfc2Vjb25kGAggASgBEhQKDHNlY29uZHNfbGVmdBgJIAEoARIXCg9lbGFwc2VkX3NlY29uZHMYCiABKAESFgoJdGVzdF9sb3NzGAsgASgBSAGIAQESGgoNdGVzdF9hY2N1cmFjeRgMIAEoAUgCiAEBQgsKCV9hY2N1cmFjeUIMCgpfdGVzdF9sb3NzQhAKDl90ZXN0X2FjY3VyYWN5In8KEENoZWNrcG9pbnRTdG9yZWQSFQoNYXNzaWdubWVudF9pZBgBIAEoCRIVCg1mZW5jaW5nX3Rva2VuGAIgASgDEgwKBHN0ZXAYAyABKAMSCwoDY2lkGAQgASgJEg4KBnNoYTI1NhgFIAEoCRISCgpzaXplX2J5dGVzGAYgASgDIjsKCEFydGlmYWN0EgsKA2NpZBgBIAEoCRIOCgZzaGEyNTYYAiABKAkSEgoKc2l6ZV9ieXRlcxgDIAEoAyLeAgoQQXNzaWdubWVudFJlc3VsdBIVCg1hc3NpZ25tZW50X2lkGAEgASgJEhUKDWZlbmNpbmdfdG9rZW4YAiABKAMSDAoEc3RlcBgDIAEoAxI/CgdtZXRyaWNzGAQgAygLMi4uY3l4d2l6LnByb3RvY29sLkFzc2lnbm1lbnRSZXN1bHQuTWV0cmljc0VudHJ5EicKBG9ubngYBSABKAsyGS5jeXh3aXoucHJvdG9jb2wuQXJ0aWZhY3QSKgoHd2VpZ2h0cxgGIAEoCzIZLmN5eHdpei5wcm90b2NvbC5BcnRpZmFjdBIPCgdzZWNvbmRzGAcgASgBEhAKCGxvd2VyaW5nGAggASgJEg0KBWJ1aWxkGAkgASgJEhYKDmhhcmR3YXJlX2NsYXNzGAogASgJGi4KDE1ldHJpY3NFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAE6AjgBIpQBChBBc3NpZ25tZW50RmFpbGVkEhUKDWFzc2lnbm1lbnRfaWQYASABKAkSFQoNZmVuY2luZ190b2tlbhgCIAEoAxIlCgVibGFtZRgDIAEoDjIWLmN5eHdpei5wcm90b2NvbC5CbGFtZRIMCgRjb2RlGAQgASgJEg8KB21lc3NhZ2UYBSABKAkSDAoEc3RlcBgGIAEoAyKmAQoTQXNzaWdubWVudENhbmNlbGxlZBIVCg1hc3NpZ25tZW50X2lkGAEgASgJEhUKDWZlbmNpbmdfdG9rZW4YAiABKAMSDAoEc3RlcBgDIAEoAxInCgRvbm54GAQgASgLMhkuY3l4d2l6LnByb3RvY29sLkFydGlmYWN0EioKB3dlaWdodHMYBSABKAsyGS5jeXh3aXoucHJvdG9jb2wuQXJ0aWZhY3QiZAoQQ2FuY2VsQXNzaWdubWVudBIVCg1hc3NpZ25tZW50X2lkGAEgASgJEhUKDWZlbmNpbmdfdG9rZW4YAiABKAMSDgoGcmVhc29uGAMgASgJEhIKCmtlZXBfbW9kZWwYBCABKAgiUQoMUmVwb3J0QW5zd2VyEhAKCHNlcXVlbmNlGAEgASgDEhAKCGFjY2VwdGVkGAIgASgIEgwKBGNvZGUYAyABKAkSDwoHbWVzc2FnZRgEIAEoCSIzCgVEcmFpbhIOCgZyZWFzb24YASABKAkSGgoScmVjb25uZWN0X2FmdGVyX21zGAIgASgFIv4BCgpVbml0U3RhdHVzEg8KB3VuaXRfaWQYASABKAkSDgoGc3RhdHVzGAIgASgJEhwKFGN1cnJlbnRfbG9hZF9wZXJjZW50GAMgASgBEhcKD2N1cnJlbnRfdGFza19pZBgEIAEoCRIgChN0ZW1wZXJhdHVyZV9jZWxzaXVzGAUgASgBSACIAQESHQoQcG93ZXJfZHJhd193YXR0cxgGIAEoAUgBiAEBEhkKDHZyYW1fdXNlZF9tYhgHIAEoAUgCiAEBQhYKFF90ZW1wZXJhdHVyZV9jZWxzaXVzQhMKEV9wb3dlcl9kcmF3X3dhdHRzQg8KDV92cmFtX3VzZWRfbWIiYgoHUGF5bWVudBIOCgZxdW90ZWQYASABKAkSDQoFb3duZXIYAiABKAkSEAoIcGxhdGZvcm0YAyABKAkSEAoIcmVmdW5kZWQYBCABKAkSFAoMZXNjcm93X3N0YXRlGAUgASgJIjUKCEpvYkV2ZW50EgoKAmF0GAEgASgDEgwKBGtpbmQYAiABKAkSDwoHbWVzc2FnZRgDIAEoCSpkCg5Bc3NpZ25tZW50S2luZBIbChdBU1NJR05NRU5UX0tJTkRfVU5LTk9XThAAEhkKFUFTU0lHTk1FTlRfS0lORF9UUkFJThABEhoKFkFTU0lHTk1FTlRfS0lORF9WRVJJRlkQAipLCgVCbGFtZRIRCg1CTEFNRV9VTktOT1dOEAASDQoJQkxBTUVfSk9CEAESDgoKQkxBTUVfTk9ERRACEhAKDEJMQU1FX1NFUlZFUhADYgZwcm90bzM");
+  fileDesc("ChxjeXh3aXovcHJvdG9jb2wvbWFya2V0LnByb3RvEg9jeXh3aXoucHJvdG9jb2wijgUKD05vZGVUYXNrTWVzc2FnZRIxCgVoZWxsbxgBIAEoCzIgLmN5eHdpei5wcm90b2NvbC5UYXNrU3RyZWFtSGVsbG9IABI3CghhY2NlcHRlZBgCIAEoCzIjLmN5eHdpei5wcm90b2NvbC5Bc3NpZ25tZW50QWNjZXB0ZWRIABI3CghkZWNsaW5lZBgDIAEoCzIjLmN5eHdpei5wcm90b2NvbC5Bc3NpZ25tZW50RGVjbGluZWRIABI3Cghwcm9ncmVzcxgEIAEoCzIjLmN5eHdpei5wcm90b2NvbC5Bc3NpZ25tZW50UHJvZ3Jlc3NIABI3CgpjaGVja3BvaW50GAUgASgLMiEuY3l4d2l6LnByb3RvY29sLkNoZWNrcG9pbnRTdG9yZWRIABIzCgZyZXN1bHQYBiABKAsyIS5jeXh3aXoucHJvdG9jb2wuQXNzaWdubWVudFJlc3VsdEgAEjMKBmZhaWxlZBgHIAEoCzIhLmN5eHdpei5wcm90b2NvbC5Bc3NpZ25tZW50RmFpbGVkSAASOQoJY2FuY2VsbGVkGAggASgLMiQuY3l4d2l6LnByb3RvY29sLkFzc2lnbm1lbnRDYW5jZWxsZWRIABI4Cg5jaGFuZ2VfYXBwbGllZBgJIAEoCzIeLmN5eHdpei5wcm90b2NvbC5DaGFuZ2VBcHBsaWVkSAASLQoFcmVydW4YCiABKAsyHC5jeXh3aXoucHJvdG9jb2wuUmVydW5SZXBvcnRIABI5CgtjYWxpYnJhdGlvbhgLIAEoCzIiLmN5eHdpei5wcm90b2NvbC5DYWxpYnJhdGlvbkFuc3dlckgAEhAKCHNlcXVlbmNlGBQgASgDQgkKB21lc3NhZ2UihAMKEVNlcnZlclRhc2tNZXNzYWdlEjUKB3dlbGNvbWUYASABKAsyIi5jeXh3aXoucHJvdG9jb2wuVGFza1N0cmVhbVdlbGNvbWVIABI1Cgphc3NpZ25tZW50GAIgASgLMh8uY3l4d2l6LnByb3RvY29sLlRhc2tBc3NpZ25tZW50SAASMwoGY2FuY2VsGAMgASgLMiEuY3l4d2l6LnByb3RvY29sLkNhbmNlbEFzc2lnbm1lbnRIABIvCgZhbnN3ZXIYBCABKAsyHS5jeXh3aXoucHJvdG9jb2wuUmVwb3J0QW5zd2VySAASJwoFZHJhaW4YBSABKAsyFi5jeXh3aXoucHJvdG9jb2wuRHJhaW5IABIuCgZjaGFuZ2UYBiABKAsyHC5jeXh3aXoucHJvdG9jb2wuQXBwbHlDaGFuZ2VIABI3CgtjYWxpYnJhdGlvbhgHIAEoCzIgLmN5eHdpei5wcm90b2NvbC5DYWxpYnJhdGlvblRhc2tIAEIJCgdtZXNzYWdlIpEBCg9UYXNrU3RyZWFtSGVsbG8SDwoHbm9kZV9pZBgBIAEoCRINCgVidWlsZBgCIAEoCRIRCglsb3dlcmluZ3MYAyADKAkSFgoOaGFyZHdhcmVfY2xhc3MYBCABKAkSMwoHcnVubmluZxgFIAMoCzIiLmN5eHdpei5wcm90b2NvbC5SdW5uaW5nQXNzaWdubWVudCJfChFSdW5uaW5nQXNzaWdubWVudBIVCg1hc3NpZ25tZW50X2lkGAEgASgJEg4KBmpvYl9pZBgCIAEoCRIVCg1mZW5jaW5nX3Rva2VuGAMgASgDEgwKBHN0ZXAYBCABKAMiPwoRVGFza1N0cmVhbVdlbGNvbWUSFQoNbGVhc2Vfc2Vjb25kcxgBIAEoBRITCgtzZXJ2ZXJfdGltZRgCIAEoAyKmBAoOVGFza0Fzc2lnbm1lbnQSFQoNYXNzaWdubWVudF9pZBgBIAEoCRIOCgZqb2JfaWQYAiABKAkSDwoHdW5pdF9pZBgDIAEoCRItCgRraW5kGAQgASgOMh8uY3l4d2l6LnByb3RvY29sLkFzc2lnbm1lbnRLaW5kEhUKDWZlbmNpbmdfdG9rZW4YBSABKAMSFQoNbGVhc2Vfc2Vjb25kcxgGIAEoBRINCgVncmFwaBgHIAEoCRIzCgdkYXRhc2V0GAggASgLMiIuY3l4d2l6LnByb3RvY29sLkRhdGFzZXREZXNjcmlwdG9yEjMKCHNldHRpbmdzGAkgASgLMiEuY3l4d2l6LnByb3RvY29sLlRyYWluaW5nU2V0dGluZ3MSDAoEc2VlZBgKIAEoCRIQCghsb3dlcmluZxgLIAEoCRITCgt0b3RhbF9zdGVwcxgMIAEoAxIuCgZyZXN1bWUYDSABKAsyHi5jeXh3aXoucHJvdG9jb2wuQ2hlY2twb2ludFJlZhIPCgd0aHJlYWRzGA4gASgFEhQKDG1lbW9yeV9ieXRlcxgPIAEoAxINCgVidWlsZBgQIAEoCRIsCgdjaGFuZ2VzGBEgAygLMhsuY3l4d2l6LnByb3RvY29sLkxpdmVDaGFuZ2USEgoKY2hhaW5faGVhZBgSIAEoCRIpCgVyZXJ1bhgTIAEoCzIaLmN5eHdpei5wcm90b2NvbC5SZXJ1blRhc2sisgEKCkxpdmVDaGFuZ2USEQoJY2hhbmdlX2lkGAEgASgJEhEKBHN0ZXAYAiABKANIAIgBARIaCg1sZWFybmluZ19yYXRlGAMgASgBSAGIAQESFwoKYmF0Y2hfc2l6ZRgEIAEoBUgCiAEBEgwKBHN0b3AYBSABKAgSEQoJc2lnbmF0dXJlGAYgASgJQgcKBV9zdGVwQhAKDl9sZWFybmluZ19yYXRlQg0KC19iYXRjaF9zaXplImgKC0FwcGx5Q2hhbmdlEhUKDWFzc2lnbm1lbnRfaWQYASABKAkSFQoNZmVuY2luZ190b2tlbhgCIAEoAxIrCgZjaGFuZ2UYAyABKAsyGy5jeXh3aXoucHJvdG9jb2wuTGl2ZUNoYW5nZSJeCg1DaGFuZ2VBcHBsaWVkEhUKDWFzc2lnbm1lbnRfaWQYASABKAkSFQoNZmVuY2luZ190b2tlbhgCIAEoAxIRCgljaGFuZ2VfaWQYAyABKAkSDAoEc3RlcBgEIAEoAyLpAQoJUmVydW5UYXNrEhEKCWZyb21fc3RlcBgBIAEoAxIPCgd0b19zdGVwGAIgASgDEi0KBXN0YXJ0GAMgASgLMh4uY3l4d2l6LnByb3RvY29sLkNoZWNrcG9pbnRSZWYSLQoFbW9kZWwYBCABKAsyHi5jeXh3aXoucHJvdG9jb2wuQ2hlY2twb2ludFJlZhISCgp3aXRoX21vZGVsGAUgASgIEi0KBWNsYWltGAYgASgLMh4uY3l4d2l6LnByb3RvY29sLkNoZWNrcG9pbnRSZWYSFwoPZXhwZWN0c19mYWlsdXJlGAcgASgIIq4CCgtSZXJ1blJlcG9ydBIVCg1hc3NpZ25tZW50X2lkGAEgASgJEhUKDWZlbmNpbmdfdG9rZW4YAiABKAMSFgoOaW5pdGlhbF9zaGEyNTYYAyABKAkSEgoKZW5kX3NoYTI1NhgEIAEoCRITCgtvbm54X3NoYTI1NhgFIAEoCRIWCg53ZWlnaHRzX3NoYTI1NhgGIAEoCRIVCghkaXN0YW5jZRgHIAEoAUgAiAEBEhQKDGZhaWx1cmVfY29kZRgIIAEoCRIUCgxmYWlsdXJlX3N0ZXAYCSABKAMSDwoHc2Vjb25kcxgKIAEoARIQCghsb3dlcmluZxgLIAEoCRINCgVidWlsZBgMIAEoCRIWCg5oYXJkd2FyZV9jbGFzcxgNIAEoCUILCglfZGlzdGFuY2UipQEKD0NhbGlicmF0aW9uVGFzaxIUCgxjaGFsbGVuZ2VfaWQYASABKAkSDwoHdW5pdF9pZBgCIAEoCRIMCgRzZWVkGAMgASgJEjEKBnJvdW5kcxgEIAMoCzIhLmN5eHdpei5wcm90b2NvbC5DYWxpYnJhdGlvblJvdW5kEhcKD3NlY29uZHNfYXRfbW9zdBgFIAEoBRIRCglzaWduYXR1cmUYBiABKAkiMgoQQ2FsaWJyYXRpb25Sb3VuZBIMCgRzaXplGAEgASgFEhAKCHByb2R1Y3RzGAIgASgFIpwBChFDYWxpYnJhdGlvbkFuc3dlchIUCgxjaGFsbGVuZ2VfaWQYASABKAkSDwoHdW5pdF9pZBgCIAEoCRIMCgRidXN5GAMgASgIEjMKB3Jlc3VsdHMYBCADKAsyIi5jeXh3aXoucHJvdG9jb2wuQ2FsaWJyYXRpb25SZXN1bHQSDAoEY29kZRgFIAEoCRIPCgdtZXNzYWdlGAYgASgJIkMKEUNhbGlicmF0aW9uUmVzdWx0EgwKBHNpemUYASABKAUSDwoHcHJvZHVjdBgCIAEoDBIPCgdzZWNvbmRzGAMgASgBIk4KDUNoZWNrcG9pbnRSZWYSDAoEc3RlcBgBIAEoAxILCgNjaWQYAiABKAkSDgoGc2hhMjU2GAMgASgJEhIKCnNpemVfYnl0ZXMYBCABKAMingEKEURhdGFzZXREZXNjcmlwdG9yEgsKA2NpZBgBIAEoCRISCgpzaXplX2J5dGVzGAIgASgDEhUKDXRyYWluX3NhbXBsZXMYAyABKAMSFAoMdGVzdF9zYW1wbGVzGAQgASgDEhQKDHNhbXBsZV9zaGFwZRgFIAMoBRIPCgdjbGFzc2VzGAYgASgFEhQKDHRhcmdldF9zaGFwZRgHIAMoBSKEAQoQVHJhaW5pbmdTZXR0aW5ncxISCgpiYXRjaF9zaXplGAEgASgFEg4KBmVwb2NocxgCIAEoBRIaCg1sZWFybmluZ19yYXRlGAMgASgBSACIAQESHgoWY2hlY2twb2ludF9ldmVyeV9zdGVwcxgEIAEoBUIQCg5fbGVhcm5pbmdfcmF0ZSJCChJBc3NpZ25tZW50QWNjZXB0ZWQSFQoNYXNzaWdubWVudF9pZBgBIAEoCRIVCg1mZW5jaW5nX3Rva2VuGAIgASgDImEKEkFzc2lnbm1lbnREZWNsaW5lZBIVCg1hc3NpZ25tZW50X2lkGAEgASgJEhUKDWZlbmNpbmdfdG9rZW4YAiABKAMSDAoEY29kZRgDIAEoCRIPCgdtZXNzYWdlGAQgASgJIsUCChJBc3NpZ25tZW50UHJvZ3Jlc3MSFQoNYXNzaWdubWVudF9pZBgBIAEoCRIVCg1mZW5jaW5nX3Rva2VuGAIgASgDEgwKBHN0ZXAYAyABKAMSEwoLdG90YWxfc3RlcHMYBCABKAMSDQoFZXBvY2gYBSABKAUSDAoEbG9zcxgGIAEoARIVCghhY2N1cmFjeRgHIAEoAUgAiAEBEhoKEnNhbXBsZXNfcGVyX3NlY29uZBgIIAEoARIUCgxzZWNvbmRzX2xlZnQYCSABKAESFwoPZWxhcHNlZF9zZWNvbmRzGAogASgBEhYKCXRlc3RfbG9zcxgLIAEoAUgBiAEBEhoKDXRlc3RfYWNjdXJhY3kYDCABKAFIAogBAUILCglfYWNjdXJhY3lCDAoKX3Rlc3RfbG9zc0IQCg5fdGVzdF9hY2N1cmFjeSKXAQoQQ2hlY2twb2ludFN0b3JlZBIVCg1hc3NpZ25tZW50X2lkGAEgASgJEhUKDWZlbmNpbmdfdG9rZW4YAiABKAMSDAoEc3RlcBgDIAEoAxILCgNjaWQYBCABKAkSDgoGc2hhMjU2GAUgASgJEhIKCnNpemVfYnl0ZXMYBiABKAMSFgoOaW5pdGlhbF9zaGEyNTYYByABKAkiOwoIQXJ0aWZhY3QSCwoDY2lkGAEgASgJEg4KBnNoYTI1NhgCIAEoCRISCgpzaXplX2J5dGVzGAMgASgDIooDChBBc3NpZ25tZW50UmVzdWx0EhUKDWFzc2lnbm1lbnRfaWQYASABKAkSFQoNZmVuY2luZ190b2tlbhgCIAEoAxIMCgRzdGVwGAMgASgDEj8KB21ldHJpY3MYBCADKAsyLi5jeXh3aXoucHJvdG9jb2wuQXNzaWdubWVudFJlc3VsdC5NZXRyaWNzRW50cnkSJwoEb25ueBgFIAEoCzIZLmN5eHdpei5wcm90b2NvbC5BcnRpZmFjdBIqCgd3ZWlnaHRzGAYgASgLMhkuY3l4d2l6LnByb3RvY29sLkFydGlmYWN0Eg8KB3NlY29uZHMYByABKAESEAoIbG93ZXJpbmcYCCABKAkSDQoFYnVpbGQYCSABKAkSFgoOaGFyZHdhcmVfY2xhc3MYCiABKAkSEgoKY2hhaW5fcm9vdBgLIAEoCRIWCg5pbml0aWFsX3NoYTI1NhgMIAEoCRouCgxNZXRyaWNzRW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgBOgI4ASKUAQoQQXNzaWdubWVudEZhaWxlZBIVCg1hc3NpZ25tZW50X2lkGAEgASgJEhUKDWZlbmNpbmdfdG9rZW4YAiABKAMSJQoFYmxhbWUYAyABKA4yFi5jeXh3aXoucHJvdG9jb2wuQmxhbWUSDAoEY29kZRgEIAEoCRIPCgdtZXNzYWdlGAUgASgJEgwKBHN0ZXAYBiABKAMipgEKE0Fzc2lnbm1lbnRDYW5jZWxsZWQSFQoNYXNzaWdubWVudF9pZBgBIAEoCRIVCg1mZW5jaW5nX3Rva2VuGAIgASgDEgwKBHN0ZXAYAyABKAMSJwoEb25ueBgEIAEoCzIZLmN5eHdpei5wcm90b2NvbC5BcnRpZmFjdBIqCgd3ZWlnaHRzGAUgASgLMhkuY3l4d2l6LnByb3RvY29sLkFydGlmYWN0ImQKEENhbmNlbEFzc2lnbm1lbnQSFQoNYXNzaWdubWVudF9pZBgBIAEoCRIVCg1mZW5jaW5nX3Rva2VuGAIgASgDEg4KBnJlYXNvbhgDIAEoCRISCgprZWVwX21vZGVsGAQgASgIIlEKDFJlcG9ydEFuc3dlchIQCghzZXF1ZW5jZRgBIAEoAxIQCghhY2NlcHRlZBgCIAEoCBIMCgRjb2RlGAMgASgJEg8KB21lc3NhZ2UYBCABKAkiMwoFRHJhaW4SDgoGcmVhc29uGAEgASgJEhoKEnJlY29ubmVjdF9hZnRlcl9tcxgCIAEoBSL+AQoKVW5pdFN0YXR1cxIPCgd1bml0X2lkGAEgASgJEg4KBnN0YXR1cxgCIAEoCRIcChRjdXJyZW50X2xvYWRfcGVyY2VudBgDIAEoARIXCg9jdXJyZW50X3Rhc2tfaWQYBCABKAkSIAoTdGVtcGVyYXR1cmVfY2Vsc2l1cxgFIAEoAUgAiAEBEh0KEHBvd2VyX2RyYXdfd2F0dHMYBiABKAFIAYgBARIZCgx2cmFtX3VzZWRfbWIYByABKAFIAogBAUIWChRfdGVtcGVyYXR1cmVfY2Vsc2l1c0ITChFfcG93ZXJfZHJhd193YXR0c0IPCg1fdnJhbV91c2VkX21iImIKB1BheW1lbnQSDgoGcXVvdGVkGAEgASgJEg0KBW93bmVyGAIgASgJEhAKCHBsYXRmb3JtGAMgASgJEhAKCHJlZnVuZGVkGAQgASgJEhQKDGVzY3Jvd19zdGF0ZRgFIAEoCSI1CghKb2JFdmVudBIKCgJhdBgBIAEoAxIMCgRraW5kGAIgASgJEg8KB21lc3NhZ2UYAyABKAkqZAoOQXNzaWdubWVudEtpbmQSGwoXQVNTSUdOTUVOVF9LSU5EX1VOS05PV04QABIZChVBU1NJR05NRU5UX0tJTkRfVFJBSU4QARIaChZBU1NJR05NRU5UX0tJTkRfVkVSSUZZEAIqSwoFQmxhbWUSEQoNQkxBTUVfVU5LTk9XThAAEg0KCUJMQU1FX0pPQhABEg4KCkJMQU1FX05PREUQAhIQCgxCTEFNRV9TRVJWRVIQA2IGcHJvdG8z");
 
 /**
  * From the node. `sequence` counts up from 1 within one stream; the server answers it in ReportAnswer.sequence.
@@ -78,6 +78,24 @@ export type NodeTaskMessage = Message<"cyxwiz.protocol.NodeTaskMessage"> & {
      */
     value: AssignmentCancelled;
     case: "cancelled";
+  } | {
+    /**
+     * @generated from field: cyxwiz.protocol.ChangeApplied change_applied = 9;
+     */
+    value: ChangeApplied;
+    case: "changeApplied";
+  } | {
+    /**
+     * @generated from field: cyxwiz.protocol.RerunReport rerun = 10;
+     */
+    value: RerunReport;
+    case: "rerun";
+  } | {
+    /**
+     * @generated from field: cyxwiz.protocol.CalibrationAnswer calibration = 11;
+     */
+    value: CalibrationAnswer;
+    case: "calibration";
   } | { case: undefined; value?: undefined };
 
   /**
@@ -132,6 +150,18 @@ export type ServerTaskMessage = Message<"cyxwiz.protocol.ServerTaskMessage"> & {
      */
     value: Drain;
     case: "drain";
+  } | {
+    /**
+     * @generated from field: cyxwiz.protocol.ApplyChange change = 6;
+     */
+    value: ApplyChange;
+    case: "change";
+  } | {
+    /**
+     * @generated from field: cyxwiz.protocol.CalibrationTask calibration = 7;
+     */
+    value: CalibrationTask;
+    case: "calibration";
   } | { case: undefined; value?: undefined };
 };
 
@@ -341,6 +371,34 @@ export type TaskAssignment = Message<"cyxwiz.protocol.TaskAssignment"> & {
    * @generated from field: int64 memory_bytes = 15;
    */
   memoryBytes: bigint;
+
+  /**
+   * The build that the work is pinned to. A node with another one declines before it starts.
+   *
+   * @generated from field: string build = 16;
+   */
+  build: string;
+
+  /**
+   * The user's changes that took effect up to `resume`, and those that wait to take effect, in their order.
+   *
+   * @generated from field: repeated cyxwiz.protocol.LiveChange changes = 17;
+   */
+  changes: LiveChange[];
+
+  /**
+   * Head of the checkpoint chain up to `resume`; empty at the start of a job.
+   *
+   * @generated from field: string chain_head = 18;
+   */
+  chainHead: string;
+
+  /**
+   * What to run again; present on VERIFY alone.
+   *
+   * @generated from field: cyxwiz.protocol.RerunTask rerun = 19;
+   */
+  rerun?: RerunTask | undefined;
 };
 
 /**
@@ -349,6 +407,415 @@ export type TaskAssignment = Message<"cyxwiz.protocol.TaskAssignment"> & {
  */
 export const TaskAssignmentSchema: GenMessage<TaskAssignment> = /*@__PURE__*/
   messageDesc(file_cyxwiz_protocol_market, 5);
+
+/**
+ * A change that the user made to a running job, countersigned by the server.
+ *
+ * @generated from message cyxwiz.protocol.LiveChange
+ */
+export type LiveChange = Message<"cyxwiz.protocol.LiveChange"> & {
+  /**
+   * @generated from field: string change_id = 1;
+   */
+  changeId: string;
+
+  /**
+   * The last step before it took effect; absent while it waits.
+   *
+   * @generated from field: optional int64 step = 2;
+   */
+  step?: bigint | undefined;
+
+  /**
+   * @generated from field: optional double learning_rate = 3;
+   */
+  learningRate?: number | undefined;
+
+  /**
+   * Divides the job's own batch: a step then makes several updates, and stays worth what it was.
+   *
+   * @generated from field: optional int32 batch_size = 4;
+   */
+  batchSize?: number | undefined;
+
+  /**
+   * The job ends with the model as it is.
+   *
+   * @generated from field: bool stop = 5;
+   */
+  stop: boolean;
+
+  /**
+   * The server's signature over the change (packages/receipt/SPEC.md), base64url.
+   *
+   * @generated from field: string signature = 6;
+   */
+  signature: string;
+};
+
+/**
+ * Describes the message cyxwiz.protocol.LiveChange.
+ * Use `create(LiveChangeSchema)` to create a new message.
+ */
+export const LiveChangeSchema: GenMessage<LiveChange> = /*@__PURE__*/
+  messageDesc(file_cyxwiz_protocol_market, 6);
+
+/**
+ * The server hands a change to the node that trains.
+ *
+ * @generated from message cyxwiz.protocol.ApplyChange
+ */
+export type ApplyChange = Message<"cyxwiz.protocol.ApplyChange"> & {
+  /**
+   * @generated from field: string assignment_id = 1;
+   */
+  assignmentId: string;
+
+  /**
+   * @generated from field: int64 fencing_token = 2;
+   */
+  fencingToken: bigint;
+
+  /**
+   * @generated from field: cyxwiz.protocol.LiveChange change = 3;
+   */
+  change?: LiveChange | undefined;
+};
+
+/**
+ * Describes the message cyxwiz.protocol.ApplyChange.
+ * Use `create(ApplyChangeSchema)` to create a new message.
+ */
+export const ApplyChangeSchema: GenMessage<ApplyChange> = /*@__PURE__*/
+  messageDesc(file_cyxwiz_protocol_market, 7);
+
+/**
+ * The node applied a change after the given step. Sent in the order of checkpoints and changes.
+ *
+ * @generated from message cyxwiz.protocol.ChangeApplied
+ */
+export type ChangeApplied = Message<"cyxwiz.protocol.ChangeApplied"> & {
+  /**
+   * @generated from field: string assignment_id = 1;
+   */
+  assignmentId: string;
+
+  /**
+   * @generated from field: int64 fencing_token = 2;
+   */
+  fencingToken: bigint;
+
+  /**
+   * @generated from field: string change_id = 3;
+   */
+  changeId: string;
+
+  /**
+   * @generated from field: int64 step = 4;
+   */
+  step: bigint;
+};
+
+/**
+ * Describes the message cyxwiz.protocol.ChangeApplied.
+ * Use `create(ChangeAppliedSchema)` to create a new message.
+ */
+export const ChangeAppliedSchema: GenMessage<ChangeApplied> = /*@__PURE__*/
+  messageDesc(file_cyxwiz_protocol_market, 8);
+
+/**
+ * A piece of a job to run again. The answers are not in it: who re-runs has to find them.
+ *
+ * @generated from message cyxwiz.protocol.RerunTask
+ */
+export type RerunTask = Message<"cyxwiz.protocol.RerunTask"> & {
+  /**
+   * Steps from_step + 1 to to_step are run again.
+   *
+   * @generated from field: int64 from_step = 1;
+   */
+  fromStep: bigint;
+
+  /**
+   * @generated from field: int64 to_step = 2;
+   */
+  toStep: bigint;
+
+  /**
+   * Where to begin; absent: the initial state, from the seed.
+   *
+   * @generated from field: cyxwiz.protocol.CheckpointRef start = 3;
+   */
+  start?: CheckpointRef | undefined;
+
+  /**
+   * The checkpoint that the model was made of, to make it again; absent when there is no model to check, and when
+   * to_step is that checkpoint: then the model is made of the re-run's own state.
+   *
+   * @generated from field: cyxwiz.protocol.CheckpointRef model = 4;
+   */
+  model?: CheckpointRef | undefined;
+
+  /**
+   * @generated from field: bool with_model = 5;
+   */
+  withModel: boolean;
+
+  /**
+   * The claimed state at to_step, given only across classes, where a distance has to be measured.
+   *
+   * @generated from field: cyxwiz.protocol.CheckpointRef claim = 6;
+   */
+  claim?: CheckpointRef | undefined;
+
+  /**
+   * What was claimed to fail, by the job's own fault, after to_step at the latest; its code is not told.
+   *
+   * @generated from field: bool expects_failure = 7;
+   */
+  expectsFailure: boolean;
+};
+
+/**
+ * Describes the message cyxwiz.protocol.RerunTask.
+ * Use `create(RerunTaskSchema)` to create a new message.
+ */
+export const RerunTaskSchema: GenMessage<RerunTask> = /*@__PURE__*/
+  messageDesc(file_cyxwiz_protocol_market, 9);
+
+/**
+ * What a re-run found.
+ *
+ * @generated from message cyxwiz.protocol.RerunReport
+ */
+export type RerunReport = Message<"cyxwiz.protocol.RerunReport"> & {
+  /**
+   * @generated from field: string assignment_id = 1;
+   */
+  assignmentId: string;
+
+  /**
+   * @generated from field: int64 fencing_token = 2;
+   */
+  fencingToken: bigint;
+
+  /**
+   * SHA-256 of the checkpoint files as this node wrote them: before step 1, and at to_step.
+   *
+   * @generated from field: string initial_sha256 = 3;
+   */
+  initialSha256: string;
+
+  /**
+   * @generated from field: string end_sha256 = 4;
+   */
+  endSha256: string;
+
+  /**
+   * @generated from field: string onnx_sha256 = 5;
+   */
+  onnxSha256: string;
+
+  /**
+   * @generated from field: string weights_sha256 = 6;
+   */
+  weightsSha256: string;
+
+  /**
+   * ‖own end − claim‖ ÷ ‖claim − start‖ over all weights, where a claim was given.
+   *
+   * @generated from field: optional double distance = 7;
+   */
+  distance?: number | undefined;
+
+  /**
+   * The training failed by the job's own fault, at this step, with this AppError code.
+   *
+   * @generated from field: string failure_code = 8;
+   */
+  failureCode: string;
+
+  /**
+   * @generated from field: int64 failure_step = 9;
+   */
+  failureStep: bigint;
+
+  /**
+   * @generated from field: double seconds = 10;
+   */
+  seconds: number;
+
+  /**
+   * @generated from field: string lowering = 11;
+   */
+  lowering: string;
+
+  /**
+   * @generated from field: string build = 12;
+   */
+  build: string;
+
+  /**
+   * @generated from field: string hardware_class = 13;
+   */
+  hardwareClass: string;
+};
+
+/**
+ * Describes the message cyxwiz.protocol.RerunReport.
+ * Use `create(RerunReportSchema)` to create a new message.
+ */
+export const RerunReportSchema: GenMessage<RerunReport> = /*@__PURE__*/
+  messageDesc(file_cyxwiz_protocol_market, 10);
+
+/**
+ * A seeded chain of matrix products that shows what a unit can do. Units of one machine are asked at the same time.
+ *
+ * @generated from message cyxwiz.protocol.CalibrationTask
+ */
+export type CalibrationTask = Message<"cyxwiz.protocol.CalibrationTask"> & {
+  /**
+   * @generated from field: string challenge_id = 1;
+   */
+  challengeId: string;
+
+  /**
+   * @generated from field: string unit_id = 2;
+   */
+  unitId: string;
+
+  /**
+   * Unsigned 64-bit, in decimal digits.
+   *
+   * @generated from field: string seed = 3;
+   */
+  seed: string;
+
+  /**
+   * @generated from field: repeated cyxwiz.protocol.CalibrationRound rounds = 4;
+   */
+  rounds: CalibrationRound[];
+
+  /**
+   * Later answers count as none.
+   *
+   * @generated from field: int32 seconds_at_most = 5;
+   */
+  secondsAtMost: number;
+
+  /**
+   * The server's signature over the task (packages/market/SPEC.md), base64url.
+   *
+   * @generated from field: string signature = 6;
+   */
+  signature: string;
+};
+
+/**
+ * Describes the message cyxwiz.protocol.CalibrationTask.
+ * Use `create(CalibrationTaskSchema)` to create a new message.
+ */
+export const CalibrationTaskSchema: GenMessage<CalibrationTask> = /*@__PURE__*/
+  messageDesc(file_cyxwiz_protocol_market, 11);
+
+/**
+ * `products` products of square matrices of `size` rows.
+ *
+ * @generated from message cyxwiz.protocol.CalibrationRound
+ */
+export type CalibrationRound = Message<"cyxwiz.protocol.CalibrationRound"> & {
+  /**
+   * @generated from field: int32 size = 1;
+   */
+  size: number;
+
+  /**
+   * @generated from field: int32 products = 2;
+   */
+  products: number;
+};
+
+/**
+ * Describes the message cyxwiz.protocol.CalibrationRound.
+ * Use `create(CalibrationRoundSchema)` to create a new message.
+ */
+export const CalibrationRoundSchema: GenMessage<CalibrationRound> = /*@__PURE__*/
+  messageDesc(file_cyxwiz_protocol_market, 12);
+
+/**
+ * What the unit computed, or why it did not. A busy unit is asked again later and loses nothing.
+ *
+ * @generated from message cyxwiz.protocol.CalibrationAnswer
+ */
+export type CalibrationAnswer = Message<"cyxwiz.protocol.CalibrationAnswer"> & {
+  /**
+   * @generated from field: string challenge_id = 1;
+   */
+  challengeId: string;
+
+  /**
+   * @generated from field: string unit_id = 2;
+   */
+  unitId: string;
+
+  /**
+   * @generated from field: bool busy = 3;
+   */
+  busy: boolean;
+
+  /**
+   * @generated from field: repeated cyxwiz.protocol.CalibrationResult results = 4;
+   */
+  results: CalibrationResult[];
+
+  /**
+   * AppError code, when it could not.
+   *
+   * @generated from field: string code = 5;
+   */
+  code: string;
+
+  /**
+   * @generated from field: string message = 6;
+   */
+  message: string;
+};
+
+/**
+ * Describes the message cyxwiz.protocol.CalibrationAnswer.
+ * Use `create(CalibrationAnswerSchema)` to create a new message.
+ */
+export const CalibrationAnswerSchema: GenMessage<CalibrationAnswer> = /*@__PURE__*/
+  messageDesc(file_cyxwiz_protocol_market, 13);
+
+/**
+ * The last matrix of a round, one byte an element, row by row, and the node's own clock's seconds.
+ *
+ * @generated from message cyxwiz.protocol.CalibrationResult
+ */
+export type CalibrationResult = Message<"cyxwiz.protocol.CalibrationResult"> & {
+  /**
+   * @generated from field: int32 size = 1;
+   */
+  size: number;
+
+  /**
+   * @generated from field: bytes product = 2;
+   */
+  product: Uint8Array;
+
+  /**
+   * @generated from field: double seconds = 3;
+   */
+  seconds: number;
+};
+
+/**
+ * Describes the message cyxwiz.protocol.CalibrationResult.
+ * Use `create(CalibrationResultSchema)` to create a new message.
+ */
+export const CalibrationResultSchema: GenMessage<CalibrationResult> = /*@__PURE__*/
+  messageDesc(file_cyxwiz_protocol_market, 14);
 
 /**
  * A stored checkpoint.
@@ -382,7 +849,7 @@ export type CheckpointRef = Message<"cyxwiz.protocol.CheckpointRef"> & {
  * Use `create(CheckpointRefSchema)` to create a new message.
  */
 export const CheckpointRefSchema: GenMessage<CheckpointRef> = /*@__PURE__*/
-  messageDesc(file_cyxwiz_protocol_market, 6);
+  messageDesc(file_cyxwiz_protocol_market, 15);
 
 /**
  * A stored dataset and the shape of what is in it.
@@ -435,7 +902,7 @@ export type DatasetDescriptor = Message<"cyxwiz.protocol.DatasetDescriptor"> & {
  * Use `create(DatasetDescriptorSchema)` to create a new message.
  */
 export const DatasetDescriptorSchema: GenMessage<DatasetDescriptor> = /*@__PURE__*/
-  messageDesc(file_cyxwiz_protocol_market, 7);
+  messageDesc(file_cyxwiz_protocol_market, 16);
 
 /**
  * What a job asks of the trainer beyond the graph.
@@ -473,7 +940,7 @@ export type TrainingSettings = Message<"cyxwiz.protocol.TrainingSettings"> & {
  * Use `create(TrainingSettingsSchema)` to create a new message.
  */
 export const TrainingSettingsSchema: GenMessage<TrainingSettings> = /*@__PURE__*/
-  messageDesc(file_cyxwiz_protocol_market, 8);
+  messageDesc(file_cyxwiz_protocol_market, 17);
 
 /**
  * The node begins the work.
@@ -497,7 +964,7 @@ export type AssignmentAccepted = Message<"cyxwiz.protocol.AssignmentAccepted"> &
  * Use `create(AssignmentAcceptedSchema)` to create a new message.
  */
 export const AssignmentAcceptedSchema: GenMessage<AssignmentAccepted> = /*@__PURE__*/
-  messageDesc(file_cyxwiz_protocol_market, 9);
+  messageDesc(file_cyxwiz_protocol_market, 18);
 
 /**
  * The node does not take the work; the job goes to another.
@@ -533,7 +1000,7 @@ export type AssignmentDeclined = Message<"cyxwiz.protocol.AssignmentDeclined"> &
  * Use `create(AssignmentDeclinedSchema)` to create a new message.
  */
 export const AssignmentDeclinedSchema: GenMessage<AssignmentDeclined> = /*@__PURE__*/
-  messageDesc(file_cyxwiz_protocol_market, 10);
+  messageDesc(file_cyxwiz_protocol_market, 19);
 
 /**
  * How far the work is. Sent at most a few times a second; the last one may be lost.
@@ -607,7 +1074,7 @@ export type AssignmentProgress = Message<"cyxwiz.protocol.AssignmentProgress"> &
  * Use `create(AssignmentProgressSchema)` to create a new message.
  */
 export const AssignmentProgressSchema: GenMessage<AssignmentProgress> = /*@__PURE__*/
-  messageDesc(file_cyxwiz_protocol_market, 11);
+  messageDesc(file_cyxwiz_protocol_market, 20);
 
 /**
  * A checkpoint is in the object store. From here on its steps are paid for.
@@ -644,6 +1111,13 @@ export type CheckpointStored = Message<"cyxwiz.protocol.CheckpointStored"> & {
    * @generated from field: int64 size_bytes = 6;
    */
   sizeBytes: bigint;
+
+  /**
+   * SHA-256 of the state before step 1, as a checkpoint file: the first link of the job's chain.
+   *
+   * @generated from field: string initial_sha256 = 7;
+   */
+  initialSha256: string;
 };
 
 /**
@@ -651,7 +1125,7 @@ export type CheckpointStored = Message<"cyxwiz.protocol.CheckpointStored"> & {
  * Use `create(CheckpointStoredSchema)` to create a new message.
  */
 export const CheckpointStoredSchema: GenMessage<CheckpointStored> = /*@__PURE__*/
-  messageDesc(file_cyxwiz_protocol_market, 12);
+  messageDesc(file_cyxwiz_protocol_market, 21);
 
 /**
  * A stored object.
@@ -680,7 +1154,7 @@ export type Artifact = Message<"cyxwiz.protocol.Artifact"> & {
  * Use `create(ArtifactSchema)` to create a new message.
  */
 export const ArtifactSchema: GenMessage<Artifact> = /*@__PURE__*/
-  messageDesc(file_cyxwiz_protocol_market, 13);
+  messageDesc(file_cyxwiz_protocol_market, 22);
 
 /**
  * The work is done and its model is in the object store.
@@ -739,6 +1213,18 @@ export type AssignmentResult = Message<"cyxwiz.protocol.AssignmentResult"> & {
    * @generated from field: string hardware_class = 10;
    */
   hardwareClass: string;
+
+  /**
+   * Root of the checkpoint chain, initial state and result included: what the node stands for.
+   *
+   * @generated from field: string chain_root = 11;
+   */
+  chainRoot: string;
+
+  /**
+   * @generated from field: string initial_sha256 = 12;
+   */
+  initialSha256: string;
 };
 
 /**
@@ -746,7 +1232,7 @@ export type AssignmentResult = Message<"cyxwiz.protocol.AssignmentResult"> & {
  * Use `create(AssignmentResultSchema)` to create a new message.
  */
 export const AssignmentResultSchema: GenMessage<AssignmentResult> = /*@__PURE__*/
-  messageDesc(file_cyxwiz_protocol_market, 14);
+  messageDesc(file_cyxwiz_protocol_market, 23);
 
 /**
  * The work cannot go on.
@@ -794,7 +1280,7 @@ export type AssignmentFailed = Message<"cyxwiz.protocol.AssignmentFailed"> & {
  * Use `create(AssignmentFailedSchema)` to create a new message.
  */
 export const AssignmentFailedSchema: GenMessage<AssignmentFailed> = /*@__PURE__*/
-  messageDesc(file_cyxwiz_protocol_market, 15);
+  messageDesc(file_cyxwiz_protocol_market, 24);
 
 /**
  * The node stopped, as asked. The model so far is present where it was to be kept.
@@ -833,7 +1319,7 @@ export type AssignmentCancelled = Message<"cyxwiz.protocol.AssignmentCancelled">
  * Use `create(AssignmentCancelledSchema)` to create a new message.
  */
 export const AssignmentCancelledSchema: GenMessage<AssignmentCancelled> = /*@__PURE__*/
-  messageDesc(file_cyxwiz_protocol_market, 16);
+  messageDesc(file_cyxwiz_protocol_market, 25);
 
 /**
  * The server asks the node to stop.
@@ -869,7 +1355,7 @@ export type CancelAssignment = Message<"cyxwiz.protocol.CancelAssignment"> & {
  * Use `create(CancelAssignmentSchema)` to create a new message.
  */
 export const CancelAssignmentSchema: GenMessage<CancelAssignment> = /*@__PURE__*/
-  messageDesc(file_cyxwiz_protocol_market, 17);
+  messageDesc(file_cyxwiz_protocol_market, 26);
 
 /**
  * The server's answer to one message of the node. A refusal is final: the node drops the assignment.
@@ -905,7 +1391,7 @@ export type ReportAnswer = Message<"cyxwiz.protocol.ReportAnswer"> & {
  * Use `create(ReportAnswerSchema)` to create a new message.
  */
 export const ReportAnswerSchema: GenMessage<ReportAnswer> = /*@__PURE__*/
-  messageDesc(file_cyxwiz_protocol_market, 18);
+  messageDesc(file_cyxwiz_protocol_market, 27);
 
 /**
  * The server is going away; running work goes on, and the node connects again after the given time.
@@ -929,7 +1415,7 @@ export type Drain = Message<"cyxwiz.protocol.Drain"> & {
  * Use `create(DrainSchema)` to create a new message.
  */
 export const DrainSchema: GenMessage<Drain> = /*@__PURE__*/
-  messageDesc(file_cyxwiz_protocol_market, 19);
+  messageDesc(file_cyxwiz_protocol_market, 28);
 
 /**
  * One compute unit, as the node sees it now. Absent figures were not measured.
@@ -978,7 +1464,7 @@ export type UnitStatus = Message<"cyxwiz.protocol.UnitStatus"> & {
  * Use `create(UnitStatusSchema)` to create a new message.
  */
 export const UnitStatusSchema: GenMessage<UnitStatus> = /*@__PURE__*/
-  messageDesc(file_cyxwiz_protocol_market, 20);
+  messageDesc(file_cyxwiz_protocol_market, 29);
 
 /**
  * Where a job's money is.
@@ -1019,7 +1505,7 @@ export type Payment = Message<"cyxwiz.protocol.Payment"> & {
  * Use `create(PaymentSchema)` to create a new message.
  */
 export const PaymentSchema: GenMessage<Payment> = /*@__PURE__*/
-  messageDesc(file_cyxwiz_protocol_market, 21);
+  messageDesc(file_cyxwiz_protocol_market, 30);
 
 /**
  * One line of a job's history.
@@ -1050,7 +1536,7 @@ export type JobEvent = Message<"cyxwiz.protocol.JobEvent"> & {
  * Use `create(JobEventSchema)` to create a new message.
  */
 export const JobEventSchema: GenMessage<JobEvent> = /*@__PURE__*/
-  messageDesc(file_cyxwiz_protocol_market, 22);
+  messageDesc(file_cyxwiz_protocol_market, 31);
 
 /**
  * Why a node does the work: to earn the job's pay, or to check somebody else's.

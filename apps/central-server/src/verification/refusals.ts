@@ -1,0 +1,184 @@
+/**
+ * What a refused result costs: the node's steps are not paid and are done again by somebody else.
+ *
+ * Everything that was built on the refused steps goes with them, from the step at which the refused attempt began. A
+ * refused blame ("the job is at fault") takes nothing back: the steps before it stand until the job's own check.
+ */
+import type { AssignmentId, NodeId, UserId } from "@cyxwiz/primitives";
+import type { Clock } from "@cyxwiz/platform";
+import type { Mismatch } from "@cyxwiz/receipt";
+import type { MarketTransaction } from "../database/transaction.ts";
+import { moveJob, type JobRow } from "../jobs/job-state.ts";
+import { MAX_RETRIES } from "../jobs/limits.ts";
+import { NO_PROGRESS } from "../jobs/live-progress.ts";
+import type { SettlementService } from "../jobs/settlement-service.ts";
+import type { ReputationService } from "../reputation/reputation-service.ts";
+import { segmentsOf } from "./job-chain.ts";
+import type { JobFailure } from "./job-ending.ts";
+import type { Verification } from "./rerun-task.ts";
+
+export interface RefusalOptions {
+  readonly clock: Clock;
+  readonly settlements: SettlementService;
+  readonly reputation: ReputationService;
+}
+
+export class Refusals {
+  readonly #options: RefusalOptions;
+
+  constructor(options: RefusalOptions) {
+    this.#options = options;
+  }
+
+  /** Takes refused work back from a locked job in VERIFYING: it is ended without it, or waits for another node. */
+  async refuse(
+    transaction: MarketTransaction,
+    job: JobRow,
+    { verification, isSlashable }: { readonly verification: Verification; readonly isSlashable: boolean },
+  ): Promise<void> {
+    const at = new Date(this.#options.clock.now());
+    const { ending } = verification;
+    const { nodeId, assignmentId, step, isContested } = await refusedWork(transaction, job, verification);
+    const ownerId = await ownerOf(transaction, nodeId);
+    const refused = { nodeId, assignmentId, isSlashable: isSlashable && !isContested };
+    await this.#options.reputation.resultRefused(transaction, job, refused);
+    const kept = await takeBack(transaction, job, step);
+    if (ending.kind === "cancelled") {
+      await this.#options.settlements.settle(transaction, kept, { ending, verdict: "refused" });
+      return;
+    }
+    const failure: JobFailure = {
+      blame: "node",
+      code: "central/result-refused",
+      message: "two re-runs by different owners disagreed with what the node committed",
+    };
+    // An attempt that was lost before its steps were looked at was counted when it was lost.
+    const attempts = job.attempts + (ending.kind === "handed-over" ? 0 : 1);
+    if (attempts > MAX_RETRIES) {
+      const message = `${failure.message}; ${attempts} attempts were lost, and everything is refunded`;
+      const failed = { kind: "failed", failure: { ...failure, message } } as const;
+      await this.#options.settlements.settle(transaction, kept, { ending: failed, verdict: "refused" });
+      return;
+    }
+    await moveJob(transaction, kept, {
+      event: "result-refused",
+      at,
+      message: `${failure.message}; its steps after ${step} are not paid and are done again by another owner`,
+      also: {
+        attempts,
+        placement: null,
+        result: null,
+        failure: JSON.stringify(failure),
+        progress: JSON.stringify({ ...NO_PROGRESS, step }),
+        banned_machines: [...new Set([...job.banned_machines, ...(await machinesOf(transaction, ownerId))])],
+      },
+    });
+  }
+}
+
+/** Whose work is refused, and the step after which it is taken back. */
+interface RefusedWork {
+  readonly nodeId: NodeId;
+  readonly assignmentId: AssignmentId;
+  readonly step: number;
+  /** The re-runs contradict each other in whose fault it is. */
+  readonly isContested: boolean;
+}
+
+/**
+ * Where only the model differs, it is the work of the attempt that delivered it, whoever computed the steps that were
+ * drawn; else it is that of the attempt that computed them.
+ */
+async function refusedWork(
+  transaction: MarketTransaction,
+  job: JobRow,
+  { row, chain, from, to }: Verification,
+): Promise<RefusedWork> {
+  const last = await transaction
+    .selectFrom("assignments")
+    .select(["id", "machine_id"])
+    .where("id", "=", row.assignment_id)
+    .executeTakeFirst();
+  const delivered = last && { nodeId: last.machine_id as NodeId, assignmentId: last.id as AssignmentId };
+  const segments = segmentsOf(chain);
+  if (delivered && row.subject === "failure") {
+    return { ...delivered, step: Number(job.committed_step), isContested: false };
+  }
+  const faults = await faultsOf(transaction, row.id);
+  if (delivered && faults.every((fault) => fault === "model")) {
+    const own = segments.at(-1);
+    const step = own?.entry.node_id === delivered.nodeId ? own.from : Number(job.committed_step);
+    return { ...delivered, step, isContested: false };
+  }
+  return {
+    nodeId: row.machine_id as NodeId,
+    assignmentId: await committerOf(transaction, job, to),
+    step: segments.findLast((segment) => segment.from <= from)?.from ?? 0,
+    isContested: faults.includes("model"),
+  };
+}
+
+/** What each negative answer says is wrong. */
+async function faultsOf(
+  transaction: MarketTransaction,
+  verificationId: string,
+): Promise<readonly ("model" | "steps")[]> {
+  const rows = await transaction
+    .selectFrom("reruns")
+    .select(["outcome", "reasons"])
+    .where("verification_id", "=", verificationId)
+    .where("outcome", "in", ["disagrees", "implausible"])
+    .execute();
+  return rows.map(({ outcome, reasons }) => {
+    const named = reasons as unknown as readonly Mismatch[];
+    return outcome === "disagrees" && named.every((name) => name === "onnx" || name === "weights") ? "model" : "steps";
+  });
+}
+
+/** The attempt that committed a step. */
+async function committerOf(transaction: MarketTransaction, job: JobRow, step: number): Promise<AssignmentId> {
+  const checkpoint = await transaction
+    .selectFrom("checkpoints")
+    .select("assignment_id")
+    .where("job_id", "=", job.id)
+    .where("step", "=", BigInt(step))
+    .executeTakeFirstOrThrow();
+  return checkpoint.assignment_id as AssignmentId;
+}
+
+/** The job as it was at a step: later checkpoints are gone, and changes that took effect since wait again. */
+async function takeBack(transaction: MarketTransaction, job: JobRow, step: number): Promise<JobRow> {
+  await returnChanges(transaction, job.id, step);
+  if (Number(job.committed_step) <= step) return job;
+  await transaction.deleteFrom("checkpoints").where("job_id", "=", job.id).where("step", ">", BigInt(step)).execute();
+  return transaction
+    .updateTable("jobs")
+    .set({ committed_step: BigInt(step), ...(step === 0 && { initial_sha256: null }) })
+    .where("id", "=", job.id)
+    .returningAll()
+    .executeTakeFirstOrThrow();
+}
+
+/** Changes that took effect at or after a step wait again: what followed them is not counted. */
+export async function returnChanges(transaction: MarketTransaction, jobId: string, step: number): Promise<void> {
+  await transaction
+    .updateTable("job_changes")
+    .set({ applied_step: null, applied_by: null })
+    .where("job_id", "=", jobId)
+    .where("applied_step", ">=", BigInt(step))
+    .execute();
+}
+
+async function ownerOf(transaction: MarketTransaction, nodeId: NodeId): Promise<UserId> {
+  const row = await transaction
+    .selectFrom("machines")
+    .select("owner_id")
+    .where("id", "=", nodeId)
+    .executeTakeFirstOrThrow();
+  return row.owner_id as UserId;
+}
+
+async function machinesOf(transaction: MarketTransaction, ownerId: UserId): Promise<readonly string[]> {
+  const rows = await transaction.selectFrom("machines").select("id").where("owner_id", "=", ownerId).execute();
+  return rows.map((row) => row.id);
+}
