@@ -114,8 +114,9 @@ function described(value: unknown): string {
   if (value === undefined) return "missing";
   if (Array.isArray(value)) return `a list of ${value.length}`;
   if (typeof value === "string") return `"${shown(value)}"`;
-  if (typeof value === "object" && value !== null) return "an object";
-  return String(value as number | boolean | null);
+  if (value === null) return "null";
+  if (typeof value === "object") return "an object";
+  return typeof value === "number" || typeof value === "boolean" ? String(value) : `of type ${typeof value}`;
 }
 
 /** The beginning of a stranger's text, fit to be shown. */
