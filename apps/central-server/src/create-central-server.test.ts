@@ -3,7 +3,7 @@ import { chmod, mkdtemp, realpath, rm, stat } from "node:fs/promises";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { MemoryLogger, systemClock } from "@cyxwiz/platform";
+import { MemoryLogger, systemClock, type Clock } from "@cyxwiz/platform";
 import { expect, onTestFinished, test } from "vitest";
 import { configFrom } from "./config/load-config.ts";
 import { createTestDatabase } from "./database/database.fixture.ts";
@@ -26,9 +26,13 @@ const environment = (folder: string): Record<string, string> => ({
   CYXWIZ_PAYMENTS_FAUCET: "true",
 });
 
-function start(folder: string, overrides: Record<string, string> = {}): Promise<CentralServer> {
+function start(
+  folder: string,
+  overrides: Record<string, string> = {},
+  clock: Clock = systemClock,
+): Promise<CentralServer> {
   const config = configFrom("", { ...environment(folder), ...overrides });
-  return createCentralServer(config, { clock: systemClock, logger: new MemoryLogger(), random: () => 0.5 });
+  return createCentralServer(config, { clock, logger: new MemoryLogger(), random: () => 0.5 });
 }
 
 async function call(
@@ -97,9 +101,19 @@ test("a start that fails at its last step leaves nothing running", TIMEOUT, asyn
   await new Promise<void>((resolve) => other.listen(0, "127.0.0.1", resolve));
   const bound = other.address();
   const port = typeof bound === "object" ? bound?.port : undefined;
-  const taken = start(folder, { CYXWIZ_SERVER_REST_ADDRESS: `127.0.0.1:${port}` });
+  let sleeping = 0;
+  const clock = {
+    now: systemClock.now,
+    monotonic: systemClock.monotonic,
+    sleep: (ms: number, signal?: AbortSignal) => {
+      sleeping++;
+      return systemClock.sleep(ms, signal).finally(() => sleeping--);
+    },
+  };
+  const taken = start(folder, { CYXWIZ_SERVER_REST_ADDRESS: `127.0.0.1:${port}` }, clock);
   await expect(taken).rejects.toMatchObject({ code: "central/address-unavailable" });
   expect(await isRunning(folder)).toBe(false);
+  expect(sleeping, "loops that wait for their next run").toBe(0);
   other.close();
 });
 

@@ -118,6 +118,8 @@ async function start(
     stopping.abort();
     await Promise.all(work);
   });
+  // Also after a start that fails later: its loops must not outlive the database.
+  teardown.add(async () => features.stop());
   await features.start();
   isScheduling = true;
 

@@ -93,7 +93,12 @@ export function wireMarket(context: ServerContext, store: ObjectStore): Market {
   });
   const objects = new ObjectService({ ...context, store });
   const training = async (): Promise<readonly FleetUnit[]> => (await fleet()).filter((unit) => !unit.isPlatform);
-  const quotes = new QuoteService({ ...context, signer: context.key, readFleet: training });
+  const quotes = new QuoteService({
+    ...context,
+    ...context.config.verification,
+    signer: context.key,
+    readFleet: training,
+  });
   const reader = new JobReader({ db, progress: work.progress, readFleet: training });
   return {
     machines,
@@ -142,8 +147,10 @@ export function createMarketFeatures(context: ServerContext): MarketFeatures {
   };
 }
 
-/** What a start does before anything else: who was online, and one full period for every lease. */
+/** What a start does before anything else: the market's name, who was online, and one full period for every lease. */
 export async function recover({ machines, work }: Market): Promise<void> {
+  // The market has its name before anybody can ask for it.
+  await work.receipts.keys();
   await machines.heartbeats.load();
   await work.live.renewAll();
 }
@@ -219,6 +226,7 @@ function wireWork(context: ServerContext, fleet: () => Promise<readonly FleetUni
       signals,
       maxJobsPerNode: config.scheduler.maxJobsPerNode,
       waitMs: config.verification.waitMs,
+      establishedSuccesses: config.verification.establishedSuccesses,
     }),
   });
   const wakeScheduler = scheduler.wake;

@@ -129,7 +129,7 @@ export const CLI_ERRORS: {
     rpc: "failed-precondition",
     retry: "never",
     message: (c) =>
-      `bits can only be compared within one lowering, build and hardware class: the job ran on ${c.theirs}, this machine has ${c.here}; ${c.reason}`,
+      `bits can only be compared within one lowering, build, hardware class and number of threads: the job ran on ${c.theirs}, this machine has ${c.here}; ${c.reason}`,
   },
   RERUN_FAILED: {
     code: "cli/rerun-failed",

@@ -16,5 +16,7 @@ export const MAX_SEARCHED_FILES = 1_000;
 export const MAX_SEARCHED_BYTES = 32e9;
 /** Folders below the one that is searched: `results/job/` is one. */
 export const MAX_SEARCH_DEPTH = 3;
+/** Names that a warning lists: enough to find them; the rest is counted. */
+export const MAX_LISTED_MODELS = 5;
 /** A receipt's file. Its reader takes 8 million characters; a few of them may be of more than one byte. */
 export const MAX_RECEIPT_BYTES = 16_000_000;

@@ -70,6 +70,7 @@ function addMarketCommands(program: Command, context: ContextOf, invocation: Inv
     .option("--email <email>", "e-mail address of the account")
     .option("--username <name>", "username of the account")
     .option("--register", "make a new account")
+    .option("--token-file <file>", "sign in with the token in a file, like the platform's own")
     .action(async (options, command: Command) => await login(context(command), options));
   example(program.command("logout"), "cyxwiz logout")
     .description("forget the session on this computer")

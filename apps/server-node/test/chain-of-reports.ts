@@ -29,7 +29,8 @@ function entriesOf({ assignment, changes = [], reports, by = SCRIPTED }: Attempt
   const result = reports.find((report) => report.kind === "result");
   const first = reports.find((report) => report.kind === "checkpoint" || report.kind === "result");
   const from_step = assignment.resume?.step ?? 0;
-  const where = { node_id: NODE_ID, lowering: assignment.lowering, build: by.build, hardware_class: by.hardwareClass };
+  const { lowering, threads } = assignment;
+  const where = { node_id: NODE_ID, lowering, build: by.build, hardware_class: by.hardwareClass, threads };
   return [
     ...(assignment.chainHead === undefined ? [runEntry(assignment, first?.initialSha256 ?? "")] : []),
     ...(commits.length > 0 ? [{ kind: "segment", from_step, ...where } as const] : []),

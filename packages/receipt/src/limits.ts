@@ -6,8 +6,11 @@ export const MAX_JSON_DEPTH = 64;
 /** A re-run costs at most one part in this many of a job's steps, or one checkpoint interval: 2 %. */
 export const RERUN_DIVISOR = 50;
 
-/** Owners who re-run one interval: two can disagree, the third decides. */
-export const MAX_RERUNS = 3;
+/**
+ * Owners who re-run one interval: of three trusted ones two always say the same, which decides; two more leave room for
+ * answers of owners who are not trusted yet.
+ */
+export const MAX_RERUNS = 5;
 
 /**
  * Entries of a chain. A market takes some hundred checkpoints a job; a user may ask for more, and this many still make a

@@ -10,7 +10,9 @@ export interface Offer {
   readonly id: AssignmentId;
   readonly jobId: JobId;
   readonly kind: AssignmentKind;
-  readonly unit: Pick<FleetUnit, "unitId" | "nodeId">;
+  readonly unit: Pick<FleetUnit, "unitId" | "nodeId" | "threads">;
+  /** Those of the work that is run again; all of the unit when absent. */
+  readonly threads?: number | undefined;
   readonly fromStep: bigint;
   readonly maxJobsPerNode: number;
   readonly at: Date;
@@ -45,6 +47,7 @@ export async function offerAssignment(transaction: MarketTransaction, offer: Off
       lowering: unit.lowering ?? "",
       build: unit.build ?? "",
       hardware_class: unit.hardware_class ?? "",
+      threads: offer.threads ?? offer.unit.threads,
       lease_expires_at: new Date(at.getTime() + LEASE_MS),
       offered_at: at,
       accepted_at: null,

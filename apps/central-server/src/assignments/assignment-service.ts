@@ -12,8 +12,9 @@ import { lockJob, moveJob, noteJobEvent, type JobRow } from "../jobs/job-state.t
 import type { JobProgress, LiveProgress } from "../jobs/live-progress.ts";
 import { addReader } from "../objects/object-service.ts";
 import { CHECKPOINT_OVERHEAD_BYTES } from "../verification/limits.ts";
+import type { VerificationService } from "../verification/verification-service.ts";
 import { VERIFICATION_ERRORS } from "../verification/verification-errors.ts";
-import { quoteOf } from "../quotes/quote-record.ts";
+import { quoteOf, type QuoteRecord } from "../quotes/quote-record.ts";
 import { requireArtifact, type ReportedArtifact } from "./artifact.ts";
 import { ASSIGNMENT_ERRORS } from "./assignment-errors.ts";
 import { lockLive, moveAssignment, type AssignmentRow } from "./assignment-state.ts";
@@ -23,6 +24,7 @@ export interface AssignmentServiceOptions extends TransactionContext {
   readonly live: LiveAssignments;
   readonly progress: LiveProgress;
   readonly signals: JobSignals;
+  readonly endings: Pick<VerificationService, "isRequired">;
 }
 
 export interface ReportedCheckpoint extends ReportedArtifact {
@@ -71,7 +73,9 @@ export class AssignmentService {
     await this.#transact(live, async (transaction, job, assignment) => {
       if (await isStored(transaction, job.id as JobId, checkpoint, assignment)) return;
       checkStep(checkpoint.step, job.committed_step + 1n, job.total_steps);
-      await checkCheckpoint(transaction, { job, assignment, checkpoint });
+      const quote = await quoteOf(transaction, job);
+      if (this.#options.endings.isRequired(quote)) requireInitial(job, checkpoint);
+      await checkCheckpoint(transaction, { job, quote, assignment, checkpoint });
       await requireArtifact(transaction, live.ownerId, checkpoint, "checkpoint");
       await commitSteps(transaction, { job, assignment, checkpoint, at: this.#now() });
     });
@@ -151,7 +155,7 @@ export async function commitSteps(
   await noteJobEvent(transaction, job.id as JobId, { kind: "checkpoint", at, message });
   return transaction
     .updateTable("jobs")
-    .set({ committed_step: checkpoint.step, ...(job.initial_sha256 === null && initialState(checkpoint)) })
+    .set({ committed_step: checkpoint.step, ...(job.committed_step === 0n && initialState(checkpoint)) })
     .where("id", "=", job.id)
     .returningAll()
     .executeTakeFirstOrThrow();
@@ -160,6 +164,24 @@ export async function commitSteps(
 /** The first checkpoint of a job tells its initial state, which its chain begins with. */
 function initialState({ initialSha256 }: ReportedCheckpoint): { readonly initial_sha256?: string } {
   return /^[0-9a-f]{64}$/.test(initialSha256) ? { initial_sha256: initialSha256 } : {};
+}
+
+interface CommitClaim {
+  readonly job: JobRow;
+  readonly quote: QuoteRecord;
+  readonly assignment: AssignmentRow;
+  readonly checkpoint: ReportedCheckpoint;
+}
+
+/**
+ * A chain begins with the job's first checkpoint or not at all: a node that keeps none would leave steps that the next
+ * one's chain cannot stand for.
+ *
+ * @throws AppError `central/commitment-missing`.
+ */
+function requireInitial(job: JobRow, checkpoint: ReportedCheckpoint): void {
+  if (job.initial_sha256 !== null || initialState(checkpoint).initial_sha256 !== undefined) return;
+  throw new AppError(VERIFICATION_ERRORS.COMMITMENT_MISSING, { jobId: job.id, missing: "initial_sha256" });
 }
 
 /**
@@ -171,14 +193,10 @@ function initialState({ initialSha256 }: ReportedCheckpoint): { readonly initial
  */
 async function checkCheckpoint(
   transaction: MarketTransaction,
-  {
-    job,
-    assignment,
-    checkpoint,
-  }: { readonly job: JobRow; readonly assignment: AssignmentRow; readonly checkpoint: ReportedCheckpoint },
+  { job, quote, assignment, checkpoint }: CommitClaim,
 ): Promise<void> {
   const { step, sizeBytes } = checkpoint;
-  const { settings, cost, totalSteps } = await quoteOf(transaction, job);
+  const { settings, cost, totalSteps } = quote;
   const every = BigInt(settings.checkpoint_every_steps);
   const regular = (job.committed_step / every + 1n) * every;
   const next = regular < BigInt(totalSteps) ? regular : BigInt(totalSteps);

@@ -52,6 +52,9 @@ const BROKEN_COMMITMENT: ReadonlySet<string> = new Set([
   VERIFICATION_ERRORS.LAST_CHECKPOINT_MISSING.code,
 ]);
 
+/** What a node says that is stopped by its owner. */
+const NODE_DRAINING = "node/draining";
+
 /** Why a job goes back to the queue. */
 interface Requeue {
   readonly assignmentEvent: AssignmentEvent;
@@ -162,18 +165,22 @@ export class AttemptEnd {
       const { blame, code, step } = failure;
       const reason: JobFailure = { blame, code: cut(code), message: `${cut(failure.message)} (step ${step})` };
       // What it was given to begin with cannot be read: that says something of who made it, and nothing of the job.
-      const isDoubted = isUnreadableStart(failure, assignment);
+      const isDoubted = isUnreadableStart(failure);
       if (blame === "job" && !isDoubted) {
         await this.#options.endings.end(transaction, job, { kind: "failed", failure: reason, step: Number(step) });
         return;
       }
+      // A node that goes away in order handed its work over; it may have the job again when it is back.
+      const isHandedOver = code === NODE_DRAINING;
+      const hasProgressed = job.committed_step > assignment.from_step;
       await this.#requeue(transaction, job, assignment, {
         assignmentEvent: "failed",
         jobEvent: "attempt-failed",
         failure: isDoubted ? { ...reason, blame: "server" } : reason,
-        isBanned: blame === "node",
-        isRetry: true,
-        ...(blame === "node" && { cause: "attempt-failed" }),
+        // Whoever it blames: another try on the same node would bring the same, and cost the job its retries.
+        isBanned: !(isHandedOver && (hasProgressed || job.attempts === 0)),
+        isRetry: !(isHandedOver && hasProgressed),
+        ...(blame === "node" && !isDoubted && !isHandedOver && { cause: "attempt-failed" }),
       });
     });
   }
@@ -219,7 +226,7 @@ export class AttemptEnd {
   /** The node is there, and made no checkpoint for longer than it may; of a re-run, no answer. */
   async timedOut(live: LiveAssignment): Promise<void> {
     if (live.kind === "VERIFY") {
-      await this.#options.reruns.unanswered(live, { event: "failed", message: "it took longer than it may" });
+      await this.#options.reruns.unanswered(live, { event: "failed", message: "its node took too long" });
       return;
     }
     await this.#end(live, async (transaction, job, assignment) =>
@@ -304,7 +311,7 @@ export class AttemptEnd {
       .returningAll()
       .executeTakeFirstOrThrow();
     const { message } = failure;
-    const isDoubted = isUnreadableStart(failure, assignment);
+    const isDoubted = isUnreadableStart(failure);
     if (await this.#options.endings.handOver(transaction, waiting, { attempt: ended, isDoubted, message })) return;
     await moveJob(transaction, waiting, {
       event: requeue.jobEvent,

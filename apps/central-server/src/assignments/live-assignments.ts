@@ -109,6 +109,8 @@ export class LiveAssignments {
         .updateTable("assignments")
         .set({ lease_expires_at: this.#leaseEnd() })
         .where("id", "in", ids)
+        // An offer is taken within its lease or lapses: a node that only lists it holds nobody up.
+        .where("state", "<>", "OFFERED")
         .where("ended_at", "is", null)
         .execute();
     } catch (error) {

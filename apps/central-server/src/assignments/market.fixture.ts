@@ -230,7 +230,7 @@ export class TestMarket implements AsyncDisposable {
     return { cid: body.cid, sizeBytes: body.size_bytes };
   }
 
-  /** A quote request for 100 samples in batches of 10 over 10 epochs: 100 steps, a checkpoint every 5, as the market asks for at least. */
+  /** A quote request for 100 samples in batches of 10 over 10 epochs: 100 steps, a checkpoint every 5, as this market asks for at least. */
   async quoteRequest(user: TestUser): Promise<QuoteRequest> {
     const dataset = await this.upload(user.token, "a dataset");
     return {
@@ -386,7 +386,14 @@ const TEST_CONFIG: ServerContext["config"] = {
   scheduler: { pollingIntervalMs: 5_000, maxJobsPerNode: 5, timeoutSeconds: 3_600 },
   jwt: { secret: undefined, p2pTokenExpirationSeconds: 3_600 },
   payments: { faucet: true, cancelRefund: "uncommitted" },
-  verification: { isEnabled: false, waitMs: 600_000, auditedShare: 0, canariesPerDay: 0 },
+  verification: {
+    checkpoints: 20,
+    isEnabled: false,
+    waitMs: 600_000,
+    auditedShare: 0,
+    establishedSuccesses: 0,
+    canariesPerDay: 0,
+  },
   logging: { level: "silent" },
 };
 

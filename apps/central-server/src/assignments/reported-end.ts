@@ -3,7 +3,6 @@ import { printable } from "@cyxwiz/primitives";
 import { MAX_METRICS, MAX_REPORT_TEXT } from "../jobs/limits.ts";
 import type { JobFailure, JobResultRecord } from "../verification/job-ending.ts";
 import { artifactRecord, type ReportedArtifact } from "./artifact.ts";
-import type { AssignmentRow } from "./assignment-state.ts";
 
 export interface ReportedResult {
   readonly step: bigint;
@@ -27,9 +26,9 @@ export interface ReportedFailure extends JobFailure {
 /** A trainer's words for a checkpoint that is not one of its job. */
 const UNREADABLE_START: ReadonlySet<string> = new Set(["backend/checkpoint-mismatch", "backend/safetensors-malformed"]);
 
-/** Whether an attempt could not begin because of the checkpoint that it was given. */
-export function isUnreadableStart({ code }: Pick<JobFailure, "code">, { from_step }: AssignmentRow): boolean {
-  return UNREADABLE_START.has(code) && from_step > 0n;
+/** Whether an attempt could not begin because of the checkpoint that it was given: never the job's own fault. */
+export function isUnreadableStart({ code }: Pick<JobFailure, "code">): boolean {
+  return UNREADABLE_START.has(code);
 }
 
 /** A model without figures. */

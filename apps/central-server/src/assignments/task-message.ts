@@ -1,7 +1,6 @@
 /** What a node is told to do: a TaskAssignment, from what the job's quote pinned and what was done of it. */
 import { AppError, defined, type AssignmentId } from "@cyxwiz/primitives";
 import { AssignmentKind } from "@cyxwiz/protocol";
-import type { Allocation } from "@cyxwiz/protocol/rest";
 import { chainRoot } from "@cyxwiz/receipt";
 import type { Selectable } from "kysely";
 import type { Database } from "../database/open-database.ts";
@@ -14,9 +13,6 @@ import { readVerification, rerunTask } from "../verification/rerun-task.ts";
 import { ASSIGNMENT_ERRORS } from "./assignment-errors.ts";
 import { LEASE_MS } from "./limits.ts";
 import type { ServerMessageBody } from "./task-streams.ts";
-
-/** Threads of a job on a GPU unit: enough to feed it. */
-const GPU_THREADS = 2;
 
 type TaskBody = Omit<Extract<ServerMessageBody, { case: "assignment" }>["value"], "$typeName" | "$unknown">;
 
@@ -37,7 +33,7 @@ export async function taskMessage(db: Database, assignmentId: AssignmentId): Pro
       leaseSeconds: LEASE_MS / 1000,
       lowering: row.lowering,
       build: row.build,
-      threads: row.cores > 0 ? ((row.allocation as Allocation).cores_allocated ?? row.cores) : GPU_THREADS,
+      threads: row.threads,
       memoryBytes: row.memory_bytes,
       ...work,
     },
@@ -122,9 +118,8 @@ async function readAssignment(db: Database, assignmentId: AssignmentId) {
       "assignments.fencing_token",
       "assignments.lowering",
       "assignments.build",
-      "compute_units.cores",
+      "assignments.threads",
       "compute_units.memory_bytes",
-      "compute_units.allocation",
     ])
     .where("assignments.id", "=", assignmentId)
     .where("assignments.ended_at", "is", null)

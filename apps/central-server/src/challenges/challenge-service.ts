@@ -58,7 +58,12 @@ export class ChallengeService {
   /** Asks whoever is due until the signal aborts, and returns when nothing is open any more. */
   async run(signal: AbortSignal): Promise<void> {
     const { db, clock, logger } = this.#options;
-    await closeOpen(db, clock.now());
+    try {
+      await closeOpen(db, clock.now());
+    } catch (error) {
+      // What stays open counts for nothing, and is called off when its unit is asked again.
+      logger.error("open challenges could not be called off", { error: errorMessage(error) });
+    }
     await periodically({ name: "challenges", everyMs: CHALLENGE_PASS_MS, clock, logger, signal }, () =>
       this.pass(signal),
     );

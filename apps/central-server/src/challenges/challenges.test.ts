@@ -322,6 +322,25 @@ test("[CAL12] a server that starts again calls off what was open, and asks anew"
   expect(await at.outcomes(machine)).toEqual(["called-off", "called-off"]);
 });
 
+test("a server whose database is away when it starts says so, and asks once it is back", async () => {
+  await using at = await ChallengedMarket.create();
+  const { db } = at.market.context;
+  const errors = (): number => at.market.logger.lines.filter((line) => line.level === "error").length;
+  await sql`alter table challenges rename to challenges_away`.execute(db);
+  const stopping = new AbortController();
+  const running = at.service.run(stopping.signal);
+  await until(async () => (await sql`select 1`.execute(db)).rows.length === 1 && errors() > 0);
+  await sql`alter table challenges_away rename to challenges`.execute(db);
+  await at.machine();
+  while (at.handedOut === 0) {
+    await until(async () => (await sql`select 1`.execute(db)).rows.length === 1 && at.market.clock.sleeping >= 1);
+    await at.advance(2_000);
+  }
+  stopping.abort();
+  await running;
+  expect(errors()).toBe(1);
+});
+
 async function until(holds: () => Promise<boolean>): Promise<void> {
   for (let look = 0; look < 1_000; look++) {
     if (await holds()) return;

@@ -81,6 +81,8 @@ const schema = z.strictObject({
     enabled: z.boolean().default(true).describe("true or false; false accepts every result as unverified"),
     wait_seconds: whole(0, 86_400, 600),
     audit_percent: whole(0, 100, 10),
+    checkpoints: whole(1, 5_000, 50),
+    established_successes: whole(0, 1_000, 5),
     canaries_per_day: whole(0, 10_000, 0),
   }),
   logging: z.strictObject({
@@ -130,7 +132,9 @@ export function validateConfig(sections: unknown): ValidatedConfig {
     verification: {
       isEnabled: verification.enabled,
       waitMs: verification.wait_seconds * 1_000,
+      checkpoints: verification.checkpoints,
       auditedShare: verification.audit_percent / 100,
+      establishedSuccesses: verification.established_successes,
       canariesPerDay: verification.canaries_per_day,
     },
     logging: { level: logging.level },

@@ -28,8 +28,15 @@ export interface CentralServerConfig {
     readonly isEnabled: boolean;
     /** How long a verifier of the same class is waited for; as long again for any. */
     readonly waitMs: number;
+    /**
+     * Checkpoints that a job makes when its settings do not say. With 50, losing a node costs a fiftieth of the work, and so
+     * does checking it, because what is run again is at least one interval.
+     */
+    readonly checkpoints: number;
     /** Part of the jobs, 0 to 1, that two owners have to agree on. */
     readonly auditedShare: number;
+    /** Successes that counted, from which on a node's word decides; the platform's nodes need none. */
+    readonly establishedSuccesses: number;
     /** Jobs of the platform with known answers that are sent to random nodes, on average. */
     readonly canariesPerDay: number;
   };

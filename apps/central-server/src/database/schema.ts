@@ -173,6 +173,7 @@ export interface AssignmentsTable {
   lowering: string;
   build: string;
   hardware_class: string;
+  threads: number;
   lease_expires_at: Date;
   offered_at: Date;
   accepted_at: Date | null;
@@ -217,6 +218,7 @@ export interface VerificationsTable {
   lowering: string | null;
   build: string | null;
   hardware_class: string | null;
+  threads: number | null;
   from_step: bigint | null;
   to_step: bigint | null;
   is_audited: Defaulted<boolean>;
@@ -232,6 +234,7 @@ export interface RerunsTable {
   machine_id: string;
   owner_id: string;
   is_platform: boolean;
+  is_trusted: boolean;
   mode: "exact" | "distance";
   pay: bigint;
   inputs: string[];

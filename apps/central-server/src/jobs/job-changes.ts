@@ -6,17 +6,18 @@
  * when the attempt that applied it is lost before its next checkpoint.
  */
 import { AppError, isUuid, type JobId, type NodeId, type UserId } from "@cyxwiz/primitives";
+import { compile, openGraphFile } from "@cyxwiz/graph";
 import type { ChangeJobRequest } from "@cyxwiz/protocol/rest";
 import { changeText, type ReceiptSigner } from "@cyxwiz/receipt";
 import type { Selectable } from "kysely";
 import { ASSIGNMENT_ERRORS } from "../assignments/assignment-errors.ts";
 import { checkStep, requireKind, stopOf } from "../assignments/assignment-service.ts";
-import { lockLiveOf } from "../assignments/assignment-state.ts";
+import { lockLive, lockLiveOf } from "../assignments/assignment-state.ts";
 import type { AssignmentClaim, LiveAssignment, LiveAssignments } from "../assignments/live-assignments.ts";
 import type { ServerMessageBody, TaskStreams } from "../assignments/task-streams.ts";
 import type { JobChangesTable } from "../database/schema.ts";
 import { inTransaction, type MarketTransaction, type TransactionContext } from "../database/transaction.ts";
-import { quoteOf } from "../quotes/quote-record.ts";
+import { quoteOf, type QuoteRecord } from "../quotes/quote-record.ts";
 import { returnChanges } from "../verification/refusals.ts";
 import { JOB_ERRORS } from "./job-errors.ts";
 import type { JobSignals } from "./job-signals.ts";
@@ -52,17 +53,16 @@ export class JobChanges {
    * Takes a change and hands it to the node that has the job, if one does.
    *
    * @throws AppError `central/job-not-found`, `central/job-already-ended`, `central/job-in-verification`,
-   * `central/batch-size-not-a-divisor`, `central/changes-exceeded`.
+   * `central/batch-size-not-a-divisor`, `graph/batch-size-too-small`, `central/changes-exceeded`.
    */
   async ask({ jobId, userId, change }: AskedChange): Promise<void> {
     const { streams, signals } = this.#options;
+    if (change.batch_size !== undefined) await this.#checkBatch({ jobId, userId }, change.batch_size);
     const asked = await inTransaction(this.#options, async (transaction) => {
       const job = await lockJob(transaction, jobId);
       if (job?.user_id !== userId) throw new AppError(JOB_ERRORS.JOB_NOT_FOUND, { jobId });
       if (isEnded(job.state)) throw new AppError(JOB_ERRORS.JOB_ALREADY_ENDED, { jobId, state: job.state });
       if (job.state === "VERIFYING") throw new AppError(JOB_ERRORS.JOB_IN_VERIFICATION, { jobId });
-      const { settings } = await quoteOf(transaction, job);
-      checkBatch(change.batch_size, settings.batch_size);
       const at = await this.#timeOfNext(transaction, jobId);
       const row = await this.#insert(transaction, jobId, { change, at });
       const attempt = await lockLiveOf(transaction, jobId);
@@ -76,6 +76,19 @@ export class JobChanges {
     signals.changed(jobId);
   }
 
+  /** Compiles the graph, so it is done before the job is locked. */
+  async #checkBatch({ jobId, userId }: Pick<AskedChange, "jobId" | "userId">, batchSize: number): Promise<void> {
+    const { db } = this.#options;
+    const job = await db
+      .selectFrom("jobs")
+      .select("quote_id")
+      .where("id", "=", jobId)
+      .where("user_id", "=", userId)
+      .executeTakeFirst();
+    if (!job) throw new AppError(JOB_ERRORS.JOB_NOT_FOUND, { jobId });
+    checkBatch(batchSize, await quoteOf(db, job));
+  }
+
   /** The node applied a change after this step. Again: nothing changes. */
   async applied(
     claim: AssignmentClaim,
@@ -86,6 +99,7 @@ export class JobChanges {
     const { jobId } = live;
     await inTransaction(this.#options, async (transaction) => {
       const job = await lockJob(transaction, jobId);
+      await lockLive(transaction, live.assignmentId);
       const change = isUuid(changeId) ? await findChange(transaction, jobId, changeId) : undefined;
       if (!job || !change) throw new AppError(ASSIGNMENT_ERRORS.CHANGE_NOT_FOUND, { jobId, changeId });
       if (change.applied_step === step) return;
@@ -186,11 +200,17 @@ export function toLiveChange({ id, applied_step, learning_rate, batch_size, stop
   };
 }
 
-/** A smaller batch keeps a step what it was quoted for: the same samples, in several updates. */
-function checkBatch(asked: number | undefined, own: number): void {
-  if (asked === undefined || (asked <= own && own % asked === 0)) return;
-  const divisors = Array.from({ length: own }, (_, index) => index + 1).filter((size) => own % size === 0);
-  throw new AppError(JOB_ERRORS.BATCH_NOT_DIVISOR, { asked, own, allowed: divisors.slice(-12) });
+/**
+ * A smaller batch keeps a step what it was quoted for: the same samples, in several updates. One that the graph cannot be
+ * trained with is refused here: later it would be a failure between two steps, which no re-run could confirm.
+ */
+function checkBatch(asked: number, { settings, graph, dataset }: QuoteRecord): void {
+  const own = settings.batch_size;
+  if (asked > own || own % asked !== 0) {
+    const divisors = Array.from({ length: own }, (_, index) => index + 1).filter((size) => own % size === 0);
+    throw new AppError(JOB_ERRORS.BATCH_NOT_DIVISOR, { asked, own, allowed: divisors.slice(-12) });
+  }
+  compile(openGraphFile(graph).graph, { batchSize: asked, sampleShape: dataset.sample_shape, stepsPerRun: 1 });
 }
 
 async function findChange(

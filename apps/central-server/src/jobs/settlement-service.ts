@@ -44,6 +44,8 @@ export interface SettlementServiceOptions {
 export interface CheckedEnding {
   readonly ending: FinalEnding;
   readonly verdict: Verdict;
+  /** The verification of this very end; absent where it ends without a chain. An earlier one says nothing of it. */
+  readonly verificationId?: string | undefined;
 }
 
 export class SettlementService {
@@ -54,7 +56,8 @@ export class SettlementService {
   }
 
   /** Ends a locked job for good within the caller's transaction. Call `committed` after its commit. */
-  async settle(transaction: MarketTransaction, job: JobRow, { ending, verdict }: CheckedEnding): Promise<void> {
+  async settle(transaction: MarketTransaction, job: JobRow, checked: CheckedEnding): Promise<void> {
+    const { ending, verdict, verificationId } = checked;
     const at = new Date(this.#options.clock.now());
     const live = await lockLiveOf(transaction, job.id as JobId);
     if (live) await moveAssignment(transaction, live, { event: endedAttempt(ending, live.state), at });
@@ -69,12 +72,14 @@ export class SettlementService {
         ended_at: at,
         verification: verdict,
         ...(result && { result: JSON.stringify(result) }),
-        ...(ending.kind === "failed" && { failure: JSON.stringify(ending.failure) }),
+        // Nothing stays of what an earlier attempt had against it.
+        failure: ending.kind === "failed" ? JSON.stringify(ending.failure) : null,
       },
     });
     const settlement = await this.#pay(transaction, ended, outcomeOf(ending));
     await this.#options.rewards.queue(transaction, ended, settlement);
-    await this.#options.receipts.issue(transaction, ended, { ending, settlement });
+    if (verificationId === undefined) return;
+    await this.#options.receipts.issue(transaction, ended, { ending, settlement, verificationId });
   }
 
   /** After the commit: the payment is due now. */

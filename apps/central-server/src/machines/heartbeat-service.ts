@@ -9,6 +9,7 @@ import { sql } from "kysely";
 import type { Database } from "../database/open-database.ts";
 import { inTransaction, type TransactionContext } from "../database/transaction.ts";
 import { periodically } from "../scheduling/periodic.ts";
+import { breakAgain } from "./failed-challenges.ts";
 import { HEARTBEAT_FLUSH_MS, INACTIVE_AFTER_MS, INACTIVE_SWEEP_MS, PRESENCE_SWEEP_MS } from "./limits.ts";
 import { raiseNodeEvent, raiseUnitEvent } from "./machine-state.ts";
 import type { BeatPath, Presence } from "./presence.ts";
@@ -161,7 +162,8 @@ export class HeartbeatService {
         .where("machine_id", "=", nodeId)
         .executeTakeFirst();
       const event = row && eventBetween({ ...row, status: row.status as UnitState }, unit.status);
-      return event && raiseUnitEvent(transaction, unit.unitId, event, REASONS[event] ?? null);
+      const state = event && (await raiseUnitEvent(transaction, unit.unitId, event, REASONS[event] ?? null));
+      return state === "ACTIVE" && (await breakAgain(transaction, unit.unitId)) ? "ERROR" : state;
     });
     if (moved === "ACTIVE") onAvailable();
   }
@@ -212,6 +214,8 @@ async function cameBack(transaction: Database, nodeId: NodeId): Promise<void> {
   if (running) await raiseNodeEvent(transaction, nodeId, "work-started");
   for (const unitId of await unitsIn(transaction, nodeId, "OFFLINE")) {
     await raiseUnitEvent(transaction, unitId, "heartbeat-returned");
+    // Whoever is silent while its answer is found wrong does not come back as if nothing had been.
+    await breakAgain(transaction, unitId);
   }
 }
 

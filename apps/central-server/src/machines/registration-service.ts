@@ -10,6 +10,7 @@ import { AppError, type NodeId, type UnitId, type UserId } from "@cyxwiz/primiti
 import type { Hardware } from "@cyxwiz/protocol/rest";
 import type { Database } from "../database/open-database.ts";
 import { inTransaction, type TransactionContext } from "../database/transaction.ts";
+import { breakAgain } from "./failed-challenges.ts";
 import { MACHINE_ERRORS } from "./machine-errors.ts";
 import { raiseNodeEvent, raiseUnitEvent, registrationPath } from "./machine-state.ts";
 import { newNodeKey, type NodeKey } from "./node-key.ts";
@@ -149,6 +150,8 @@ export class RegistrationService {
       for (const event of registrationPath((before?.status ?? unitMachine.initial) as UnitState)) {
         await raiseUnitEvent(transaction, unitId, event);
       }
+      // What failed a challenge comes back as it left, however often it is shared anew.
+      await breakAgain(transaction, unitId);
     }
   }
 

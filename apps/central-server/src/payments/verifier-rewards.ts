@@ -99,9 +99,11 @@ async function earningReruns(transaction: MarketTransaction, jobId: string) {
   return rows.filter(({ outcome, verdict }) => !isOutvoted(outcome, verdict));
 }
 
-/** The answer and the verdict contradict each other. An undecided verification outvotes nobody. */
+/**
+ * The answer and the verdict contradict each other. Where nothing was decided, a negative answer alone earns nothing: else
+ * one word against honest work would be paid.
+ */
 export function isOutvoted(outcome: string | null, verdict: string | null): boolean {
   const isPositive = outcome === "agrees" || outcome === "plausible";
-  if (verdict === "refused") return isPositive;
-  return (verdict === "verified" || verdict === "plausible") && !isPositive;
+  return verdict === "refused" ? isPositive : verdict !== null && !isPositive;
 }

@@ -11,7 +11,7 @@ import {
 } from "@cyxwiz/graph";
 import type { JobNeeds } from "@cyxwiz/market";
 import type { DatasetDescriptorBody, Quote, QuoteRequest } from "@cyxwiz/protocol/rest";
-import { DEFAULT_CHECKPOINTS, MAX_CHECKPOINTS, MAX_PROBLEMS_LISTED, RUNTIME_MEMORY_BYTES } from "./limits.ts";
+import { MAX_CHECKPOINTS, MAX_PROBLEMS_LISTED, RUNTIME_MEMORY_BYTES } from "./limits.ts";
 import { QUOTE_ERRORS } from "./quote-errors.ts";
 import type { QuotedSettings } from "./quote-record.ts";
 
@@ -31,7 +31,7 @@ export interface JobPlan {
  * @throws AppError the errors of `openGraphFile`; `central/graph-malformed` with every problem;
  * `central/batch-size-out-of-range`.
  */
-export function planJob(request: QuoteRequest): JobPlan {
+export function planJob(request: QuoteRequest, { checkpoints }: { readonly checkpoints: number }): JobPlan {
   const { dataset, settings } = request;
   const { graph } = openGraphFile(request.graph);
   const stepsPerEpoch = Math.floor(dataset.train_samples / settings.batch_size);
@@ -54,7 +54,7 @@ export function planJob(request: QuoteRequest): JobPlan {
       batch_size: settings.batch_size,
       epochs: settings.epochs,
       learning_rate: settings.learning_rate ?? null,
-      checkpoint_every_steps: checkpointInterval(totalSteps, settings.checkpoint_every_steps),
+      checkpoint_every_steps: checkpointInterval(totalSteps, checkpoints, settings.checkpoint_every_steps),
     },
     totalSteps,
     needs: { trainFlops, peakMemoryBytes, datasetBytes: dataset.size_bytes, device: request.requirements.device },
@@ -76,8 +76,8 @@ function targetOf(dataset: DatasetDescriptorBody): DatasetTarget {
  * The asked interval within what is allowed. The market's own is the longest: only committed steps are paid, so a user who
  * put checkpoints off could train for nothing. The shortest leaves a chain that a receipt can hold.
  */
-function checkpointInterval(totalSteps: number, asked: number | undefined): number {
-  const longest = Math.max(1, Math.ceil(totalSteps / DEFAULT_CHECKPOINTS));
+function checkpointInterval(totalSteps: number, checkpoints: number, asked: number | undefined): number {
+  const longest = Math.max(1, Math.ceil(totalSteps / checkpoints));
   const shortest = Math.ceil(totalSteps / MAX_CHECKPOINTS);
   return Math.max(Math.min(asked ?? longest, longest), shortest);
 }

@@ -9,8 +9,5 @@ export const MAX_PROBLEMS_LISTED = 50;
 /** Memory of a trainer beside the training step's own: runtime, compiled graph, buffers (measured: 150 MB). */
 export const RUNTIME_MEMORY_BYTES: number = 200 * 1024 * 1024;
 
-/** Checkpoints that a job makes when its settings do not say: losing a node then costs a twentieth of the work. */
-export const DEFAULT_CHECKPOINTS = 20;
-
 /** Checkpoints of one job: with its changes and segments they fit the chain of one receipt (MAX_CHAIN_ENTRIES). */
 export const MAX_CHECKPOINTS = 9_000;

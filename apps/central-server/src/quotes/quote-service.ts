@@ -29,6 +29,8 @@ export interface QuoteServiceOptions {
   readonly clock: Clock;
   readonly random: () => number;
   readonly signer: QuoteSigner;
+  /** Checkpoints of a job whose settings do not say. */
+  readonly checkpoints: number;
   readonly readFleet: () => Promise<readonly FleetUnit[]>;
 }
 
@@ -47,7 +49,7 @@ export class QuoteService {
    */
   async create(userId: UserId, request: QuoteRequest): Promise<Quote> {
     await this.#checkDataset(userId, request);
-    const plan = planJob(request);
+    const plan = planJob(request, this.#options);
     const fleet = await this.#options.readFleet();
     const quoted = this.#price(plan.needs, request.requirements, fleet);
     const row = await this.#save(userId, request, plan, { quoted, fleet });

@@ -7,7 +7,13 @@ import type { Database } from "../database/open-database.ts";
  * of another market is told apart even where keys were copied.
  */
 export async function networkName(db: Database, clock: Clock): Promise<string> {
-  const known = await db.selectFrom("networks").select("id").limit(1).executeTakeFirst();
+  const known = await db
+    .selectFrom("networks")
+    .select("id")
+    .orderBy("created_at")
+    .orderBy("id")
+    .limit(1)
+    .executeTakeFirst();
   if (known) return known.id;
   const id = `ledger-${randomBytes(4).toString("hex")}`;
   await db

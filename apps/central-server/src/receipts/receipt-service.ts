@@ -44,12 +44,20 @@ export class ReceiptService {
   async issue(
     transaction: MarketTransaction,
     job: JobRow,
-    { ending, settlement }: { readonly ending: FinalEnding; readonly settlement: Settlement },
+    {
+      ending,
+      settlement,
+      verificationId,
+    }: { readonly ending: FinalEnding; readonly settlement: Settlement; readonly verificationId: string },
   ): Promise<void> {
-    const row = await latestVerification(transaction, job.id);
+    const row = await transaction
+      .selectFrom("verifications")
+      .selectAll()
+      .where("id", "=", verificationId)
+      .executeTakeFirstOrThrow();
     const outcome = outcomeOf(ending);
-    const chain = row ? (row.chain as ReceiptBody["chain"]) : [];
-    if (!row || !outcome || chain.length === 0) return;
+    const chain = row.chain as ReceiptBody["chain"];
+    if (!outcome || chain.length === 0) return;
     const { key, clock } = this.#options;
     const model = modelOf(ending);
     const body: ReceiptBody = {
@@ -110,17 +118,6 @@ export function verifySignature(publicKeyPem: string, text: string, signature: s
 function outcomeOf(ending: FinalEnding): ReceiptBody["outcome"] | undefined {
   if (ending.kind !== "failed") return ending.kind;
   return ending.failure.blame === "job" ? "failed-by-job" : undefined;
-}
-
-async function latestVerification(transaction: MarketTransaction, jobId: string): Promise<VerificationRow | undefined> {
-  return transaction
-    .selectFrom("verifications")
-    .selectAll()
-    .where("job_id", "=", jobId)
-    .orderBy("drawn_at", "desc")
-    .orderBy("decided_at", "desc")
-    .limit(1)
-    .executeTakeFirst();
 }
 
 async function presentVerification(

@@ -16,9 +16,13 @@ export interface FleetUnit extends UnitSnapshot {
   readonly lowering: string | null;
   readonly build: string | null;
   readonly hardwareClass: string | null;
+  /** Successes of its node that counted. */
+  readonly successesCounted: number;
   /** The platform owns it: it checks jobs and trains none. */
   readonly isPlatform: boolean;
   readonly cores: number;
+  /** Computing threads that a job on it gets. */
+  readonly threads: number;
 }
 
 export interface FleetQueryOptions {
@@ -30,6 +34,8 @@ export interface FleetQueryOptions {
 
 const PRIORITY = { low: -1, normal: 0, high: 1 } as const;
 const MEBIBYTE = 1_048_576;
+/** Threads of a job on a GPU unit: enough to feed it. */
+const GPU_THREADS = 2;
 
 /**
  * Reads the fleet. A node that is silent, in maintenance, not ACTIVE or BUSY, or without a task stream counts as not
@@ -99,6 +105,7 @@ export async function readFleet({ db, presence, isReachable }: FleetQueryOptions
       }),
       reputation: row.reputation,
       isNew: isNewNode(row.successes_counted),
+      successesCounted: row.successes_counted,
       activeJobs: row.live ?? 0,
       status: row.status as UnitState,
       online: takesWork && presence.isOnline(nodeId) && isReachable(nodeId),
@@ -111,6 +118,7 @@ export async function readFleet({ db, presence, isReachable }: FleetQueryOptions
       hardwareClass: row.hardware_class,
       isPlatform: row.role === "platform",
       cores: row.cores,
+      threads: isCpu ? ((row.allocation as Allocation).cores_allocated ?? row.cores) : GPU_THREADS,
     };
   });
 }

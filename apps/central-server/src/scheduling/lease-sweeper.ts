@@ -1,9 +1,10 @@
 /**
- * Ends what nobody speaks for any more: attempts whose lease ran out, attempts without a checkpoint for too long, and cancelled jobs whose node does not hand over
- * the model in time.
+ * Ends what nobody speaks for any more: attempts whose lease ran out, attempts without a checkpoint for too long, and
+ * cancelled jobs whose node does not hand over the model in time.
  */
 import { errorMessage } from "@cyxwiz/primitives";
 import type { Clock, Logger } from "@cyxwiz/platform";
+import { sql } from "kysely";
 import type { AttemptEnd } from "../assignments/attempt-end.ts";
 import { LEASE_SWEEP_MS } from "../assignments/limits.ts";
 import type { LiveAssignment, LiveAssignments } from "../assignments/live-assignments.ts";
@@ -63,27 +64,23 @@ export class LeaseSweeper {
     return live.byIds(rows.map((row) => row.id));
   }
 
-  /** Attempts that committed nothing for `timeoutSeconds`, since they were taken or since their last checkpoint. */
+  /**
+   * Attempts that committed nothing for too long, since they were taken or since their last checkpoint: `timeoutSeconds`,
+   * or four times what the quote gives an interval at most, where that is more. A re-run is one interval, and gets as long.
+   */
   async #timedOut(): Promise<readonly LiveAssignment[]> {
     const { db, clock, live, timeoutSeconds } = this.#options;
-    const rows = await db
-      .selectFrom("assignments")
-      .select("id")
-      .where("ended_at", "is", null)
-      .where("accepted_at", "<", new Date(clock.now() - timeoutSeconds * 1_000))
-      .where((eb) =>
-        eb.not(
-          eb.exists(
-            eb
-              .selectFrom("checkpoints")
-              .select("checkpoints.step")
-              .whereRef("checkpoints.assignment_id", "=", "assignments.id")
-              .where("checkpoints.committed_at", ">=", new Date(clock.now() - timeoutSeconds * 1_000)),
-          ),
-        ),
-      )
-      .limit(LEASES_PER_SWEEP)
-      .execute();
+    const { rows } = await sql<{ id: string }>`
+      select a.id
+      from assignments a join jobs j on j.id = a.job_id join quotes q on q.id = j.quote_id
+      where a.ended_at is null and a.accepted_at is not null
+        and greatest(a.accepted_at, (select max(c.committed_at) from checkpoints c where c.assignment_id = a.id))
+          < ${new Date(clock.now())}::timestamptz - make_interval(secs => greatest(
+            ${timeoutSeconds}::float8,
+            4 * (q.offer #>> '{band,p99}')::float8 * (q.settings ->> 'checkpoint_every_steps')::float8 / q.total_steps
+          ))
+      limit ${LEASES_PER_SWEEP}
+    `.execute(db);
     return live.byIds(rows.map((row) => row.id));
   }
 

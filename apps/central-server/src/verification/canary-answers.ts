@@ -38,6 +38,17 @@ export async function canaryOf(
     .where("jobs.id", "<>", job.id)
     .where("jobs.verification", "=", "verified")
     .where("verifications.verdict", "=", "verified")
+    // Only what the platform's own node found is known; else a ring could make its garbage the truth.
+    .where((eb) =>
+      eb.exists(
+        eb
+          .selectFrom("reruns")
+          .select("reruns.assignment_id")
+          .whereRef("reruns.verification_id", "=", "verifications.id")
+          .where("reruns.is_platform", "=", true)
+          .where("reruns.outcome", "=", "agrees"),
+      ),
+    )
     .where("quotes.graph", "=", graph)
     .where("quotes.seed", "=", seed)
     .where("quotes.settings", "=", JSON.stringify(settings) as never)
@@ -64,5 +75,6 @@ function modelOf(
 }
 
 function isSameClass(a: SegmentEntry, b: SegmentEntry): boolean {
-  return a.lowering === b.lowering && a.build === b.build && a.hardware_class === b.hardware_class;
+  const isSameMachine = a.build === b.build && a.hardware_class === b.hardware_class;
+  return isSameMachine && a.lowering === b.lowering && a.threads === b.threads;
 }

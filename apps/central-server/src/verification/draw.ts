@@ -22,3 +22,11 @@ export function draw(entries: readonly ChainEntry[], totalSteps: number, random:
   const { entry, from, checkpoints } = defined(intervals[Math.floor(random() * intervals.length)], "a drawn interval");
   return { interval: drawInterval({ checkpoints, from, totalSteps, random }), segment: entry };
 }
+
+/** The interval that ends in the last checkpoint. */
+export function lastInterval(entries: readonly ChainEntry[]): Drawn | undefined {
+  const last = segmentsOf(entries).findLast((segment) => segment.checkpoints.length > 0);
+  const to = last?.checkpoints.at(-1);
+  if (!last || to === undefined) return undefined;
+  return { interval: { from: last.checkpoints.at(-2) ?? last.from, to }, segment: last.entry };
+}

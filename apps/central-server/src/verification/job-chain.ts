@@ -104,6 +104,7 @@ interface Attempt {
   readonly lowering: string;
   readonly build: string;
   readonly hardware_class: string;
+  readonly threads: number;
 }
 
 interface CheckpointRow extends Attempt {
@@ -118,8 +119,8 @@ interface AppliedChange {
   readonly attempt: Attempt;
 }
 
-function segmentEntry({ machine_id, lowering, build, hardware_class }: Attempt, from: number): SegmentEntry {
-  return { kind: "segment", from_step: from, node_id: machine_id, lowering, build, hardware_class };
+function segmentEntry({ machine_id, lowering, build, hardware_class, threads }: Attempt, from: number): SegmentEntry {
+  return { kind: "segment", from_step: from, node_id: machine_id, lowering, build, hardware_class, threads };
 }
 
 const ATTEMPT = [
@@ -127,6 +128,7 @@ const ATTEMPT = [
   "assignments.lowering",
   "assignments.build",
   "assignments.hardware_class",
+  "assignments.threads",
 ] as const;
 
 async function readCheckpoints(db: Database, jobId: string): Promise<readonly CheckpointRow[]> {

@@ -30,7 +30,13 @@ export interface ArtifactRecord {
 export type JobEnding =
   | { readonly kind: "completed"; readonly result: JobResultRecord; readonly commitment?: Commitment }
   | { readonly kind: "cancelled"; readonly reason: string; readonly result?: JobResultRecord }
-  | { readonly kind: "failed"; readonly failure: JobFailure; readonly step?: number }
+  | {
+      readonly kind: "failed";
+      readonly failure: JobFailure;
+      readonly step?: number;
+      /** Which of the steps before the failure are being looked at. */
+      readonly stage?: "last" | "drawn";
+    }
   /** No end of the job: an attempt ended and leaves steps that the next one is to build on. */
   | { readonly kind: "handed-over" };
 

@@ -36,45 +36,66 @@ export class Refusals {
     job: JobRow,
     { verification, isSlashable }: { readonly verification: Verification; readonly isSlashable: boolean },
   ): Promise<void> {
-    const at = new Date(this.#options.clock.now());
-    const { ending } = verification;
-    const { nodeId, assignmentId, step, isContested } = await refusedWork(transaction, job, verification);
-    const ownerId = await ownerOf(transaction, nodeId);
+    const work = await refusedWork(transaction, job, verification);
+    const { nodeId, assignmentId, isContested } = work;
     const refused = { nodeId, assignmentId, isSlashable: isSlashable && !isContested };
     await this.#options.reputation.resultRefused(transaction, job, refused);
-    const kept = await takeBack(transaction, job, step);
+    await this.#takeBack(transaction, job, { verification, work, verdict: "refused", message: REFUSED });
+  }
+
+  /** As `refuse`, without any fault: nobody could say who is right, so somebody else does the steps again. */
+  async redo(transaction: MarketTransaction, job: JobRow, verification: Verification): Promise<void> {
+    const work = await refusedWork(transaction, job, verification);
+    await this.#takeBack(transaction, job, { verification, work, verdict: "unverified", message: CONTESTED });
+  }
+
+  async #takeBack(
+    transaction: MarketTransaction,
+    job: JobRow,
+    taken: {
+      readonly verification: Verification;
+      readonly work: RefusedWork;
+      readonly verdict: "refused" | "unverified";
+      readonly message: string;
+    },
+  ): Promise<void> {
+    const { verification, work, verdict, message } = taken;
+    const { ending, row } = verification;
+    const kept = await takeBack(transaction, job, work.step);
     if (ending.kind === "cancelled") {
-      await this.#options.settlements.settle(transaction, kept, { ending, verdict: "refused" });
+      // A receipt shows a verdict with its re-runs, and there is none for work that stays undecided.
+      const verificationId = verdict === "refused" ? row.id : undefined;
+      await this.#options.settlements.settle(transaction, kept, { ending, verdict, verificationId });
       return;
     }
-    const failure: JobFailure = {
-      blame: "node",
-      code: "central/result-refused",
-      message: "two re-runs by different owners disagreed with what the node committed",
-    };
+    const failure: JobFailure = { blame: "node", code: "central/result-refused", message };
     // An attempt that was lost before its steps were looked at was counted when it was lost.
     const attempts = job.attempts + (ending.kind === "handed-over" ? 0 : 1);
     if (attempts > MAX_RETRIES) {
-      const message = `${failure.message}; ${attempts} attempts were lost, and everything is refunded`;
-      const failed = { kind: "failed", failure: { ...failure, message } } as const;
-      await this.#options.settlements.settle(transaction, kept, { ending: failed, verdict: "refused" });
+      const text = `${message}; ${attempts} attempts were lost, and everything is refunded`;
+      const failed = { kind: "failed", failure: { ...failure, message: text } } as const;
+      await this.#options.settlements.settle(transaction, kept, { ending: failed, verdict });
       return;
     }
+    const banned = await machinesOf(transaction, await ownerOf(transaction, work.nodeId));
     await moveJob(transaction, kept, {
       event: "result-refused",
-      at,
-      message: `${failure.message}; its steps after ${step} are not paid and are done again by another owner`,
+      at: new Date(this.#options.clock.now()),
+      message: `${message}; its steps after ${work.step} are not paid and are done again by another owner`,
       also: {
         attempts,
         placement: null,
         result: null,
         failure: JSON.stringify(failure),
-        progress: JSON.stringify({ ...NO_PROGRESS, step }),
-        banned_machines: [...new Set([...job.banned_machines, ...(await machinesOf(transaction, ownerId))])],
+        progress: JSON.stringify({ ...NO_PROGRESS, step: work.step }),
+        banned_machines: [...new Set([...job.banned_machines, ...banned])],
       },
     });
   }
 }
+
+const REFUSED = "two re-runs by different owners disagreed with what the node committed";
+const CONTESTED = "a re-run contradicts what the node committed, and nobody else could decide";
 
 /** Whose work is refused, and the step after which it is taken back. */
 interface RefusedWork {
@@ -125,13 +146,13 @@ async function faultsOf(
 ): Promise<readonly ("model" | "steps")[]> {
   const rows = await transaction
     .selectFrom("reruns")
-    .select(["outcome", "reasons"])
+    .select("reasons")
     .where("verification_id", "=", verificationId)
     .where("outcome", "in", ["disagrees", "implausible"])
     .execute();
-  return rows.map(({ outcome, reasons }) => {
+  return rows.map(({ reasons }) => {
     const named = reasons as unknown as readonly Mismatch[];
-    return outcome === "disagrees" && named.every((name) => name === "onnx" || name === "weights") ? "model" : "steps";
+    return named.length > 0 && named.every((name) => name === "onnx" || name === "weights") ? "model" : "steps";
   });
 }
 

@@ -6,7 +6,16 @@
  */
 import { AppError, defined, type JobId } from "@cyxwiz/primitives";
 import type { AssignmentEvent } from "@cyxwiz/market";
-import { judge, outcomeOf, mismatches, type JudgedRerun, type RerunAnswer, type RerunOutcome } from "@cyxwiz/receipt";
+import {
+  judge,
+  outcomeOf,
+  mismatches,
+  type JudgedRerun,
+  type RerunAnswer,
+  type RerunOutcome,
+  PLAUSIBLE_DISTANCE,
+  type Mismatch,
+} from "@cyxwiz/receipt";
 import { requireKind } from "../assignments/assignment-service.ts";
 import { lockLive, moveAssignment, type AssignmentRow } from "../assignments/assignment-state.ts";
 import type { AssignmentClaim, LiveAssignment, LiveAssignments } from "../assignments/live-assignments.ts";
@@ -61,7 +70,7 @@ export class RerunService {
       const claimed = claimOf(verification);
       const mode = rerun.mode === "exact" ? { mode: "exact" as const } : { mode: "distance" as const, ...report };
       const outcome = outcomeOf(claimed, report.answer, mode);
-      const reasons = outcome === "disagrees" ? mismatches(claimed, report.answer) : [];
+      const reasons = reasonsOf(outcome, mismatches(claimed, report.answer), report.distance);
       const at = this.#now();
       await transaction
         .updateTable("reruns")
@@ -186,13 +195,17 @@ export async function answersOf(
 ): Promise<readonly JudgedRerun[]> {
   const rows = await transaction
     .selectFrom("reruns")
-    .select(["owner_id", "outcome"])
+    .select(["owner_id", "outcome", "is_trusted"])
     .where("verification_id", "=", verificationId)
     .where("outcome", "is not", null)
     .orderBy("reported_at")
     .orderBy("assignment_id")
     .execute();
-  return rows.map(({ owner_id, outcome }) => ({ owner: owner_id, outcome: outcome as RerunOutcome }));
+  return rows.map(({ owner_id, outcome, is_trusted }) => ({
+    owner: owner_id,
+    outcome: outcome as RerunOutcome,
+    isTrusted: is_trusted,
+  }));
 }
 
 async function rerunOf(transaction: MarketTransaction, { id }: AssignmentRow): Promise<RerunRow> {
@@ -218,6 +231,19 @@ async function takenUp(transaction: MarketTransaction, assignment: AssignmentRow
     moved = await moveAssignment(transaction, moved, { event: "started", at, also: { started_at: at } });
   }
   return moved;
+}
+
+/** What a negative answer holds against the work: across classes the distance of the ends, and the model. */
+function reasonsOf(
+  outcome: RerunOutcome,
+  different: readonly Mismatch[],
+  distance: number | null,
+): readonly Mismatch[] {
+  if (outcome === "disagrees") return different;
+  if (outcome !== "implausible") return [];
+  const isNear = distance !== null && distance >= 0 && distance <= PLAUSIBLE_DISTANCE;
+  const model = different.filter((name) => name === "onnx" || name === "weights");
+  return isNear ? model : ["end", ...model];
 }
 
 async function outcomeText(

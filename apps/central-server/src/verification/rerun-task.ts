@@ -64,7 +64,7 @@ export function rerunTask(verification: Verification, mode: RerunRow["mode"]): R
     toStep: BigInt(to),
     ...(start && { start: reference(start) }),
     withModel,
-    ...(withModel && last && last.step !== to && { model: reference(last) }),
+    ...(withModel && last && (last.step !== to || mode === "distance") && { model: reference(last) }),
     ...(claim && { claim: reference(claim) }),
     expectsFailure: row.subject === "failure",
   };

@@ -25,7 +25,7 @@ import { moveJob, type JobRow } from "../jobs/job-state.ts";
 import { newId } from "../jobs/new-id.ts";
 import { endedAttempt, type JobEndings, type SettlementService } from "../jobs/settlement-service.ts";
 import { quoteOf, type QuoteRecord } from "../quotes/quote-record.ts";
-import { draw, type Drawn } from "./draw.ts";
+import { draw, lastInterval, type Drawn } from "./draw.ts";
 import { chainOf, segmentsOf, sha256 } from "./job-chain.ts";
 import { resultOf, type FinalEnding, type JobEnding } from "./job-ending.ts";
 import type { Refusals } from "./refusals.ts";
@@ -68,9 +68,10 @@ export class VerificationService implements JobEndings {
     if (ending.kind === "completed") this.#checkCommitment(job, quote, ending, root);
     const drawn = this.#draw(job, quote, ending, chain ?? []);
     if (!drawn) {
-      if (chain && ending.kind !== "failed") await this.#note(transaction, { job, ending, chain, drawn: undefined });
+      const verificationId =
+        chain && ending.kind !== "failed" ? await this.#note(transaction, { job, ending, chain, drawn }) : undefined;
       if (ending.kind === "completed") await this.#options.records.noteUnchecked(transaction, job, { chain, live });
-      await this.#options.settlements.settle(transaction, job, { ending, verdict: "unverified" });
+      await this.#options.settlements.settle(transaction, job, { ending, verdict: "unverified", verificationId });
       return;
     }
     const at = this.#now();
@@ -92,7 +93,7 @@ export class VerificationService implements JobEndings {
     { attempt, isDoubted, message }: HandOver,
   ): Promise<boolean> {
     const quote = await quoteOf(transaction, job);
-    const chain = this.#isRequired(quote) ? await chainOf(transaction, job, quote) : undefined;
+    const chain = this.isRequired(quote) ? await chainOf(transaction, job, quote) : undefined;
     const drawn = chain && this.#drawHandedOver(chain, { job, attempt, isDoubted });
     if (!drawn) return false;
     const at = this.#now();
@@ -100,6 +101,11 @@ export class VerificationService implements JobEndings {
     const moved = await moveJob(transaction, job, { event: "end-committed", at, message: text });
     await this.#note(transaction, { job: moved, ending: { kind: "handed-over" }, chain, drawn, live: attempt });
     return true;
+  }
+
+  /** Whether a job's end is checked before anybody is paid. */
+  isRequired(quote: QuoteRecord): boolean {
+    return this.#options.isEnabled && quote.requirements.verification === "required";
   }
 
   committed(): void {
@@ -132,21 +138,33 @@ export class VerificationService implements JobEndings {
       await moveJob(transaction, job, { event: "handed-over", at: this.#now(), message, also });
       return;
     }
-    if (row.subject === "failure" && (await this.#drawPaidSteps(transaction, job, verification))) return;
-    await this.#options.settlements.settle(transaction, job, { ending, verdict });
+    if (await this.#noteNextPiece(transaction, job, verification)) return;
+    await this.#options.settlements.settle(transaction, job, { ending, verdict, verificationId: row.id });
+  }
+
+  /**
+   * What was answered contradicts the work, and nobody else can decide: it is neither paid nor refused. Its steps are done
+   * again elsewhere, and it costs nobody any standing.
+   */
+  async contest(transaction: MarketTransaction, job: JobRow, row: VerificationRow): Promise<void> {
+    const verification = defined(readVerification(row), "a verification with a drawn interval");
+    await transaction
+      .updateTable("verifications")
+      .set({ verdict: "contested", decided_at: this.#now() })
+      .where("id", "=", row.id)
+      .execute();
+    await this.#options.refusals.redo(transaction, job, verification);
   }
 
   #drawHandedOver(
     chain: readonly ChainEntry[],
     { job, attempt, isDoubted }: Pick<HandOver, "attempt" | "isDoubted"> & { readonly job: JobRow },
   ): DrawnPiece | undefined {
+    const doubted = lastInterval(chain);
+    if (isDoubted) return doubted && intervalOf(doubted);
     const last = segmentsOf(chain).findLast((segment) => segment.checkpoints.length > 0);
     if (!last) return undefined;
     const { entry: segment, checkpoints, from } = last;
-    if (isDoubted) {
-      const to = defined(checkpoints.at(-1), "a checkpoint");
-      return intervalOf({ interval: { from: checkpoints.at(-2) ?? from, to }, segment });
-    }
     if (from !== Number(attempt.from_step) || segment.node_id !== attempt.machine_id) return undefined;
     const random = this.#options.secureRandom;
     return intervalOf({
@@ -155,11 +173,20 @@ export class VerificationService implements JobEndings {
     });
   }
 
-  /** A failure is believed; the steps before it are still to be paid, so they are drawn from too. False: there are none. */
-  async #drawPaidSteps(transaction: MarketTransaction, job: JobRow, { ending, chain }: Verification): Promise<boolean> {
-    const drawn = draw(chain, Number(job.total_steps), this.#options.secureRandom);
+  /**
+   * A failure is believed; the steps before it are still to be paid. First the interval that ends in the state it failed
+   * from, because a poisoned state fails for everybody, then one that is drawn. False: there is nothing more to look at.
+   */
+  async #noteNextPiece(transaction: MarketTransaction, job: JobRow, verification: Verification): Promise<boolean> {
+    const { ending, chain, row } = verification;
+    if (ending.kind !== "failed") return false;
+    const stage = row.subject === "failure" ? "last" : ending.stage === "last" ? "drawn" : undefined;
+    const intervals = segmentsOf(chain).flatMap((segment) => segment.checkpoints).length;
+    if (stage === undefined || intervals < (stage === "last" ? 1 : 2)) return false;
+    const { secureRandom } = this.#options;
+    const drawn = stage === "last" ? lastInterval(chain) : draw(chain, Number(job.total_steps), secureRandom);
     if (!drawn) return false;
-    await this.#note(transaction, { job, ending, chain, drawn: intervalOf(drawn) });
+    await this.#note(transaction, { job, ending: { ...ending, stage }, chain, drawn: intervalOf(drawn) });
     return true;
   }
 
@@ -171,17 +198,18 @@ export class VerificationService implements JobEndings {
   ): void {
     const jobId = job.id;
     if (commitment && expected !== undefined && commitment.root === expected) return;
+    if (!this.isRequired(quote) && expected === undefined) return;
     if (commitment && commitment.root !== "") {
       const context = { jobId, committed: commitment.root.slice(0, 80), expected: expected ?? "none" };
       throw new AppError(VERIFICATION_ERRORS.CHAIN_MISMATCH, context);
     }
-    if (!this.#isRequired(quote)) return;
+    if (!this.isRequired(quote)) return;
     throw new AppError(VERIFICATION_ERRORS.COMMITMENT_MISSING, { jobId, missing: "chain root" });
   }
 
   /** What is to be run again; undefined when nothing of it can be or has to be. */
   #draw(job: JobRow, quote: QuoteRecord, ending: FinalEnding, chain: readonly ChainEntry[]): DrawnPiece | undefined {
-    if (!this.#isRequired(quote)) return undefined;
+    if (!this.isRequired(quote)) return undefined;
     const { secureRandom, cancelRefund } = this.#options;
     if (ending.kind === "failed") {
       if (ending.failure.blame !== "job" || ending.step === undefined) return undefined;
@@ -207,13 +235,14 @@ export class VerificationService implements JobEndings {
       readonly drawn: DrawnPiece | undefined;
       readonly live?: AssignmentRow | undefined;
     },
-  ): Promise<void> {
+  ): Promise<string> {
     const { random, secureRandom, auditedShare } = this.#options;
     const at = this.#now();
+    const id = newId(random);
     await transaction
       .insertInto("verifications")
       .values({
-        id: newId(random),
+        id,
         job_id: job.id,
         assignment_id: live?.id ?? null,
         subject: drawn?.subject ?? "interval",
@@ -228,10 +257,7 @@ export class VerificationService implements JobEndings {
         ...(!drawn && { decided_at: at, verdict: "unverified" }),
       })
       .execute();
-  }
-
-  #isRequired(quote: QuoteRecord): boolean {
-    return this.#options.isEnabled && quote.requirements.verification === "required";
+    return id;
   }
 
   #now(): Date {
@@ -261,14 +287,15 @@ function intervalOf({ interval, segment }: Drawn): DrawnPiece {
 function suspectColumns(
   suspect: SegmentEntry | undefined,
   live: AssignmentRow | undefined,
-): Pick<VerificationRow, "machine_id" | "lowering" | "build" | "hardware_class"> {
+): Pick<VerificationRow, "machine_id" | "lowering" | "build" | "hardware_class" | "threads"> {
   const {
     machine_id = null,
     lowering = null,
     build = null,
     hardware_class = null,
+    threads = null,
   } = suspect ? { ...suspect, machine_id: suspect.node_id } : (live ?? {});
-  return { machine_id, lowering, build, hardware_class };
+  return { machine_id, lowering, build, hardware_class, threads };
 }
 
 /** A cancelled job keeps the model of an attempt that committed steps itself: nobody else answers for it. */

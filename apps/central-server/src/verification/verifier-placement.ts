@@ -2,13 +2,21 @@
  * Finds nodes for re-runs: part of each pass of the scheduler, before new jobs take the free units.
  *
  * A unit of the same class as the one under test is waited for; after that any unit that runs the lowering will do, and
- * after as long again the job ends as unverified. The choice is market's (`chooseVerifier`), with secret randomness.
+ * after as long again the job ends with what was answered. The choice is market's (`chooseVerifier`), with secret
+ * randomness. Nodes that do not answer shorten no wait.
  */
-import { defined, type AssignmentId, type JobId, type NodeId } from "@cyxwiz/primitives";
+import { defined, errorMessage, type AssignmentId, type JobId, type NodeId, type UserId } from "@cyxwiz/primitives";
 import { chooseVerifier, verifierPay, type ChosenVerifier, type VerifierUnit } from "@cyxwiz/market";
-import { judgeWithout } from "@cyxwiz/receipt";
+import type { Logger } from "@cyxwiz/platform";
+import { judgeWithout, MAX_RERUNS } from "@cyxwiz/receipt";
+import { sql } from "kysely";
 import { offerAssignment } from "../assignments/assignment-offer.ts";
-import { inTransaction, type TransactionContext } from "../database/transaction.ts";
+import {
+  inTransaction,
+  violatedUnique,
+  type MarketTransaction,
+  type TransactionContext,
+} from "../database/transaction.ts";
 import type { JobSignals } from "../jobs/job-signals.ts";
 import { lockJob, noteJobEvent, type JobRow } from "../jobs/job-state.ts";
 import { newId } from "../jobs/new-id.ts";
@@ -16,7 +24,7 @@ import { quoteOf, type QuoteRecord } from "../quotes/quote-record.ts";
 import type { FleetUnit } from "../scheduling/fleet-query.ts";
 import type { Placed } from "../scheduling/place-job.ts";
 import { involvedOwners } from "./independence.ts";
-import { HANDOVER_WAIT_MS, MAX_RERUN_ATTEMPTS, VERIFICATIONS_PER_PASS } from "./limits.ts";
+import { HANDOVER_WAIT_MS, MAX_RERUN_ATTEMPTS, TRUSTED_RERUNS, VERIFICATIONS_PER_PASS } from "./limits.ts";
 import { answersOf } from "./rerun-service.ts";
 import { inputsOf, readVerification, rerunTask, type Verification } from "./rerun-task.ts";
 import type { VerificationService } from "./verification-service.ts";
@@ -29,14 +37,37 @@ export interface VerifierPlacementOptions extends TransactionContext {
   readonly waitMs: number;
   /** Uniform in [0, 1), from a secure source. */
   readonly secureRandom: () => number;
+  /** Successes that counted, from which on a node's word decides. */
+  readonly establishedSuccesses: number;
+  readonly logger: Logger;
+}
+
+/** What a verification waits for, without its chain. */
+interface Drawn {
+  readonly id: string;
+  readonly lowering: string | null;
+  readonly build: string | null;
+  readonly hardwareClass: string | null;
+  readonly threads: number | null;
+  readonly from: number;
+  readonly to: number;
+  readonly drawnAt: Date;
+  readonly isHandOver: boolean;
 }
 
 /** A drawn verification with its job. */
 interface Open {
-  readonly verification: Verification;
+  readonly drawn: Drawn;
   readonly job: Pick<JobRow, "id" | "user_id" | "quote_id" | "committed_step">;
-  /** Nodes that were asked and gave no answer. */
-  readonly asked: readonly NodeId[];
+  readonly asked: readonly Asked[];
+}
+
+/** A node that was asked, whatever came of it. */
+interface Asked {
+  readonly ownerId: UserId;
+  readonly isPlatform: boolean;
+  readonly isTrusted: boolean;
+  readonly hasAnswered: boolean;
 }
 
 export interface VerifierPass {
@@ -52,51 +83,83 @@ export class VerifierPlacement {
     this.#options = options;
   }
 
-  /** Asks a node for each re-run that is due and has none. */
+  /** Asks a node for each re-run that is due and has none. One that cannot be placed keeps no other waiting. */
   async pass(readFleet: () => Promise<readonly FleetUnit[]>): Promise<VerifierPass> {
     const open = await this.#open();
     const placed: Placed[] = [];
     let waiting = 0;
+    let fleet: readonly FleetUnit[] | undefined;
     for (const one of open) {
-      // Read anew each time: the one before took a unit.
-      const made = await this.#place(one, await readFleet());
+      fleet ??= await readFleet();
+      const made = await this.#tryPlace(one, fleet);
       if (made === "waits") waiting++;
       else if (made) placed.push(made);
+      // It took a unit: the next one looks anew.
+      if (made !== "waits") fleet = undefined;
     }
     return { placed, waiting };
   }
 
+  async #tryPlace(open: Open, fleet: readonly FleetUnit[]): Promise<Placed | "waits" | undefined> {
+    try {
+      return await this.#place(open, fleet);
+    } catch (error) {
+      const { logger } = this.#options;
+      logger.error("a re-run could not be placed", { jobId: open.job.id, error: errorMessage(error) });
+      return "waits";
+    }
+  }
+
   async #place(open: Open, fleet: readonly FleetUnit[]): Promise<Placed | "waits" | undefined> {
     const { clock, secureRandom } = this.#options;
-    const { verification, job, asked } = open;
-    const waitMs = verification.ending.kind === "handed-over" ? HANDOVER_WAIT_MS / 2 : this.#options.waitMs;
-    const { row } = verification;
-    const waitedMs = clock.now() - row.drawn_at.getTime();
+    const { drawn, job, asked } = open;
+    const waitMs = drawn.isHandOver ? HANDOVER_WAIT_MS / 2 : this.#options.waitMs;
+    const waitedMs = clock.now() - drawn.drawnAt.getTime();
+    const silent = asked.filter((one) => !one.hasAnswered);
     const quote = await quoteOf(this.#options.db, job);
+    const involved = await involvedOwners(this.#options.db, { job, verificationId: drawn.id });
     const demand = {
       needs: quote.cost.needs,
-      lowering: row.lowering ?? "",
-      build: row.build ?? "",
-      hardwareClass: row.hardware_class ?? "",
-      excludedOwners: await involvedOwners(this.#options.db, job, verification),
-      excludedNodes: new Set(asked),
+      lowering: drawn.lowering ?? "",
+      build: drawn.build ?? "",
+      hardwareClass: drawn.hardwareClass ?? "",
+      threads: drawn.threads ?? 1,
+      excludedOwners: new Set([...involved, ...unwilling(silent)]),
+      excludedNodes: new Set<NodeId>(),
       isCrossClassAllowed: waitedMs >= waitMs,
     };
-    const chosen =
-      asked.length < MAX_RERUN_ATTEMPTS ? chooseVerifier(fleet.map(verifierUnit), demand, secureRandom) : undefined;
-    if (chosen) return (await this.#ask(open, quote, chosen)) ?? "waits";
-    if (waitedMs < 2 * waitMs && asked.length < MAX_RERUN_ATTEMPTS) return "waits";
+    const isTired = silent.length >= MAX_RERUN_ATTEMPTS;
+    const hasWaited = waitedMs >= 2 * waitMs;
+    const chosen = chooseVerifier(this.#askable(fleet, asked, isTired), demand, secureRandom);
+    if (chosen && !(isTired && hasWaited)) return (await this.#ask(open, quote, chosen)) ?? "waits";
+    if (!hasWaited) return "waits";
     await this.#giveUp(open);
     return undefined;
   }
 
+  /** The fleet with those away who may not be asked any more; their devices stay occupied. */
+  #askable(
+    fleet: readonly FleetUnit[],
+    asked: readonly Asked[],
+    isTired: boolean,
+  ): readonly (FleetUnit & VerifierUnit)[] {
+    const strangers = asked.filter((one) => one.hasAnswered && !one.isTrusted).length;
+    const isTrustNeeded = strangers >= MAX_RERUNS - TRUSTED_RERUNS;
+    return fleet
+      .map((unit) => this.#verifierUnit(unit))
+      .map((unit) => {
+        const mayBeAsked = (!isTired || unit.isPlatform) && (!isTrustNeeded || unit.isTrusted);
+        return mayBeAsked ? unit : { ...unit, online: false };
+      });
+  }
+
   async #ask(
-    { verification, job }: Open,
+    { drawn, job }: Open,
     quote: QuoteRecord,
     { unit, mode }: ChosenVerifier<FleetUnit & VerifierUnit>,
   ): Promise<Placed | undefined> {
     const { clock, random, maxJobsPerNode, signals } = this.#options;
-    const { row, from, to } = verification;
+    const { from, to } = drawn;
     const jobId = job.id as JobId;
     const id = newId(random) as AssignmentId;
     const at = new Date(clock.now());
@@ -106,20 +169,23 @@ export class VerifierPlacement {
       committedSteps: Number(job.committed_step),
       intervalSteps: to - from,
     });
-    const offered = await inTransaction(this.#options, async (transaction) => {
+    const threads = mode === "exact" ? (drawn.threads ?? undefined) : undefined;
+    const offered = await this.#unlessTaken(async (transaction) => {
       const locked = await lockJob(transaction, jobId);
       if (locked?.state !== "VERIFYING") return false;
-      const offer = { id, jobId, kind: "VERIFY", unit, fromStep: BigInt(from), maxJobsPerNode, at } as const;
+      const offer = { id, jobId, kind: "VERIFY", unit, threads, fromStep: BigInt(from), maxJobsPerNode, at } as const;
       if (!(await offerAssignment(transaction, offer))) return false;
+      const verification = await findVerification(transaction, drawn.id);
       await transaction
         .insertInto("reruns")
         .values({
           assignment_id: id,
-          verification_id: row.id,
+          verification_id: drawn.id,
           unit_id: unit.unitId,
           machine_id: unit.nodeId,
           owner_id: unit.ownerId,
           is_platform: unit.isPlatform,
+          is_trusted: unit.isTrusted,
           mode,
           pay,
           inputs: [...inputsOf(rerunTask(verification, mode))],
@@ -134,28 +200,55 @@ export class VerifierPlacement {
     return offered ? { assignmentId: id, nodeId: unit.nodeId } : undefined;
   }
 
+  /** False too when the world moved on: another server was faster. */
+  async #unlessTaken(offer: (transaction: MarketTransaction) => Promise<boolean>): Promise<boolean> {
+    try {
+      return await inTransaction(this.#options, offer);
+    } catch (error) {
+      if (violatedUnique(error) !== undefined) return false;
+      throw error;
+    }
+  }
+
   /** Nobody else can re-run it. */
-  async #giveUp({ verification, job }: Open): Promise<void> {
+  async #giveUp({ drawn, job }: Open): Promise<void> {
     const { verifications, signals } = this.#options;
     const jobId = job.id as JobId;
     await inTransaction(this.#options, async (transaction) => {
       const locked = defined(await lockJob(transaction, jobId), "the job of a verification");
       if (locked.state !== "VERIFYING") return;
-      const verdict = judgeWithout(await answersOf(transaction, verification.row.id));
-      await verifications.conclude(transaction, locked, verification.row, { verdict, isSlashable: false });
+      const { row } = await findVerification(transaction, drawn.id);
+      const verdict = judgeWithout(await answersOf(transaction, drawn.id));
+      if (verdict === "contested") await verifications.contest(transaction, locked, row);
+      else await verifications.conclude(transaction, locked, row, { verdict, isSlashable: false });
     });
     verifications.committed();
     signals.changed(jobId);
   }
 
+  /** In random order: those that wait for a rare class keep no place before the others. Chains are not read here. */
   async #open(): Promise<readonly Open[]> {
     const { db } = this.#options;
     const rows = await db
       .selectFrom("verifications")
       .innerJoin("jobs", "jobs.id", "verifications.job_id")
-      .selectAll("verifications")
-      .select(["jobs.user_id", "jobs.quote_id", "jobs.committed_step"])
+      .select([
+        "verifications.id",
+        "verifications.job_id",
+        "verifications.lowering",
+        "verifications.build",
+        "verifications.hardware_class",
+        "verifications.threads",
+        "verifications.from_step",
+        "verifications.to_step",
+        "verifications.drawn_at",
+        sql<string>`verifications.ending ->> 'kind'`.as("ending_kind"),
+        "jobs.user_id",
+        "jobs.quote_id",
+        "jobs.committed_step",
+      ])
       .where("verifications.decided_at", "is", null)
+      .where("verifications.from_step", "is not", null)
       .where((eb) =>
         eb.not(
           eb.exists(
@@ -168,29 +261,57 @@ export class VerifierPlacement {
           ),
         ),
       )
-      .orderBy("verifications.drawn_at")
+      .orderBy(sql`random()`)
       .limit(VERIFICATIONS_PER_PASS)
       .execute();
     if (rows.length === 0) return [];
-    const unanswered = await db
+    const asked = await db
       .selectFrom("reruns")
-      .select(["verification_id", "machine_id"])
+      .select(["verification_id", "owner_id", "is_platform", "is_trusted", "outcome"])
       .where(
         "verification_id",
         "in",
         rows.map((row) => row.id),
       )
-      .where("outcome", "is", null)
       .execute();
-    return rows.flatMap(({ user_id, quote_id, committed_step, ...row }) => {
-      const verification = readVerification(row);
-      const asked = unanswered.filter((one) => one.verification_id === row.id).map((one) => one.machine_id as NodeId);
-      return verification ? [{ verification, job: { id: row.job_id, user_id, quote_id, committed_step }, asked }] : [];
-    });
+    return rows.map(({ user_id, quote_id, committed_step, job_id, ...row }) => ({
+      drawn: {
+        id: row.id,
+        lowering: row.lowering,
+        build: row.build,
+        hardwareClass: row.hardware_class,
+        threads: row.threads,
+        from: Number(row.from_step),
+        to: Number(row.to_step),
+        drawnAt: row.drawn_at,
+        isHandOver: row.ending_kind === "handed-over",
+      },
+      job: { id: job_id, user_id, quote_id, committed_step },
+      asked: asked
+        .filter((one) => one.verification_id === row.id)
+        .map((one) => ({
+          ownerId: one.owner_id as UserId,
+          isPlatform: one.is_platform,
+          isTrusted: one.is_trusted,
+          hasAnswered: one.outcome !== null,
+        })),
+    }));
+  }
+
+  /** A unit of which it is known what it computes with, and whether its word decides. */
+  #verifierUnit(unit: FleetUnit): FleetUnit & VerifierUnit {
+    const isTrusted = unit.isPlatform || unit.successesCounted >= this.#options.establishedSuccesses;
+    return { ...unit, build: unit.build ?? "", hardwareClass: unit.hardwareClass ?? "", isTrusted };
   }
 }
 
-/** A unit of which it is known what it computes with. */
-function verifierUnit(unit: FleetUnit): FleetUnit & VerifierUnit {
-  return { ...unit, build: unit.build ?? "", hardwareClass: unit.hardwareClass ?? "" };
+/** Owners who were asked and did not answer: none of their nodes is asked again. The platform is, some times. */
+function unwilling(silent: readonly Asked[]): readonly UserId[] {
+  const isLost = silent.filter((one) => one.isPlatform).length >= MAX_RERUN_ATTEMPTS;
+  return silent.filter((one) => isLost || !one.isPlatform).map((one) => one.ownerId);
+}
+
+async function findVerification(transaction: MarketTransaction, id: string): Promise<Verification> {
+  const row = await transaction.selectFrom("verifications").selectAll().where("id", "=", id).executeTakeFirstOrThrow();
+  return defined(readVerification(row), "a verification with a drawn interval");
 }

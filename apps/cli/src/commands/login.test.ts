@@ -1,4 +1,4 @@
-import { stat } from "node:fs/promises";
+import { stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import { refusal, startTestMarket, type Answer } from "../client/market.fixture.ts";
@@ -42,6 +42,19 @@ test("signing in works by username, at the market of the last login, and --json 
   });
   expect(JSON.parse(out)).toMatchObject({ url: market.url, user: { username: "ada" } });
   expect(out).not.toContain("fresh");
+});
+
+test("a token in a file signs in to the account that it is for, and an unreadable file is said", async () => {
+  await using market = await startTestMarket({ "GET /api/auth/me": { json: USER } });
+  await using cli = await createTestCli({ signedInTo: market.url });
+  const file = join(cli.home, "platform-token");
+  await writeFile(file, "of-the-platform\n");
+  const { code, out } = await cli.cyxwiz(["login", "--token-file", file]);
+  expect({ code, out }).toEqual({ code: 0, out: `Signed in to ${market.url} as ada.\n` });
+  expect(await cli.sessions.load()).toMatchObject({ token: "of-the-platform", user: { id: USER.id } });
+  const missing = await cli.cyxwiz(["login", "--token-file", join(cli.home, "none")]);
+  expect(missing.code).toBe(2);
+  expect(missing.err).toContain("cannot be read");
 });
 
 test("a refused login keeps the session that was there", async () => {

@@ -1,4 +1,5 @@
-import { AppError } from "@cyxwiz/primitives";
+import { readFile } from "node:fs/promises";
+import { AppError, errorMessage } from "@cyxwiz/primitives";
 import { MarketClient } from "../client/market-client.ts";
 import { marketUrl } from "../client/market-url.ts";
 import { CLI_ERRORS } from "../errors.ts";
@@ -10,19 +11,18 @@ export interface LoginOptions {
   readonly email?: string;
   readonly username?: string;
   readonly register?: boolean;
+  /** A token instead of a password: of an account that has none, like the platform's. */
+  readonly tokenFile?: string;
 }
 
 /** Signs in (or up) and remembers the session. */
 export async function login(context: CommandContext, options: LoginOptions): Promise<void> {
-  const { email, username } = options;
+  const { email, username, tokenFile } = options;
+  if (tokenFile !== undefined) return await loginByToken(context, options, tokenFile);
   if (!email && (options.register || !username)) {
     throw new AppError(CLI_ERRORS.USAGE, { message: "say who you are: --email you@example.org" });
   }
-  const remembered = (await context.sessions.load())?.url;
-  const url = marketUrl(context.env, {
-    ...(options.url !== undefined && { asked: options.url }),
-    ...(remembered !== undefined && { remembered }),
-  });
+  const url = await urlOf(context, options);
   const client = new MarketClient(url);
   const password = await askPassword(
     context.env,
@@ -39,6 +39,30 @@ export async function login(context: CommandContext, options: LoginOptions): Pro
     { url, user: session.user, token_expires_at: session.token_expires_at },
     () => `Signed in to ${url} as ${name}.`,
   );
+}
+
+async function loginByToken(context: CommandContext, options: LoginOptions, path: string): Promise<void> {
+  const token = await readToken(path);
+  const url = await urlOf(context, options);
+  const { id, email, username } = await new MarketClient(url, token).me();
+  await context.sessions.save({ url, token, user: { id, email, username } });
+  report(context, { url, user: { id, email, username } }, () => `Signed in to ${url} as ${username}.`);
+}
+
+async function readToken(path: string): Promise<string> {
+  try {
+    return (await readFile(path, "utf8")).trim();
+  } catch (error) {
+    throw new AppError(CLI_ERRORS.USAGE, { message: `the token file ${path} cannot be read: ${errorMessage(error)}` });
+  }
+}
+
+async function urlOf(context: CommandContext, { url }: LoginOptions): Promise<string> {
+  const remembered = (await context.sessions.load())?.url;
+  return marketUrl(context.env, {
+    ...(url !== undefined && { asked: url }),
+    ...(remembered !== undefined && { remembered }),
+  });
 }
 
 /** Asks the market who this session is, so that a stale token is noticed. */

@@ -64,7 +64,7 @@ test("a receipt shows what, by whom, how it was checked and who was paid, in 80 
     "  issued        2026-01-01 10:01:05 UTC by ledger-3f9a0c21",
     `  signature     right, with key ${given.issuer.keys.keys[0]?.key_id}`,
     "  steps         60 of 60",
-    "  steps 1–60    node 0b6b1c9e-1111-5222-8333-9c4d5e6f7a80",
+    "  steps 1–60    node 0b6b1c9e-1111-5222-8333-9c4d5e6f7a80, 4 threads",
     "                onnx-cpu-1, ort-node-1.30.0, x64-avx512",
     "  drawn         steps 21–40, after everything was committed",
     "                agrees, bit-equal; paid 0.004 CYXWIZ",
@@ -105,8 +105,18 @@ test("the models beside a receipt are recognised by their content, and others ar
   const { code, out } = await given.cli.cyxwiz(["receipt", "verify", given.path]);
   expect(code).toBe(0);
   expect(out).toContain(`Its files in ${given.cli.home}\n  ONNX          any.onnx\n  weights       no file here`);
-  const { out: json } = await given.cli.cyxwiz(["receipt", "verify", given.path, "--json"]);
-  expect(JSON.parse(json)).toMatchObject({ files: { onnx: join(given.cli.home, "any.onnx"), weights: null } });
+  expect(out).toContain("\nWarning: not what this receipt speaks of: any.safetensors\n");
+  const filesOf = async (): Promise<unknown> =>
+    (JSON.parse((await given.cli.cyxwiz(["receipt", "verify", given.path, "--json"])).out) as { files: unknown }).files;
+  const [own, other] = [join(given.cli.home, "any.onnx"), join(given.cli.home, "any.safetensors")];
+  expect(await filesOf()).toEqual({ onnx: own, weights: null, others: [other] });
+  await writeFile(join(given.cli.home, "right.safetensors"), weights);
+  expect(await filesOf()).toMatchObject({ weights: join(given.cli.home, "right.safetensors"), others: [] });
+  await Promise.all(["1", "2", "3", "4", "5"].map((name) => writeFile(join(given.cli.home, `${name}.ONNX`), name)));
+  await writeFile(own, "b model");
+  const swapped = await given.cli.cyxwiz(["receipt", "verify", given.path]);
+  expect(swapped.code).toBe(0);
+  expect(swapped.out).toContain("speaks of: 1.ONNX, 2.ONNX, 3.ONNX, 4.ONNX, 5.ONNX and 1 more\n");
 });
 
 test("names in a receipt cannot steer the terminal", async () => {

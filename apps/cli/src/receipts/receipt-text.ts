@@ -128,7 +128,9 @@ function runLines(run: RunEntry): string[] {
 }
 
 function segmentLines(segment: SegmentEntry, to: number): string[] {
-  return [row(stepsText({ from: segment.from_step, to }), `node ${segment.node_id}`), row("", machineText(segment))];
+  const { from_step: from, node_id, threads } = segment;
+  const node = `node ${node_id}, ${threads} ${threads === 1 ? "thread" : "threads"}`;
+  return [row(stepsText({ from, to }), node), row("", machineText(segment))];
 }
 
 function checkLines({ verification }: ReceiptBody): string[] {

@@ -64,7 +64,7 @@ export const CHAIN: readonly ChainEntry[] = [
     total_steps: 60,
     initial_sha256: hash("2"),
   },
-  { kind: "segment", from_step: 0, node_id: NODE_ID, ...MACHINE },
+  { kind: "segment", from_step: 0, node_id: NODE_ID, ...MACHINE, threads: 4 },
   checkpoint(20, "3"),
   checkpoint(40, "4"),
   checkpoint(60, "5"),
@@ -118,6 +118,7 @@ export interface TrainedJob extends AsyncDisposable {
 
 const example = (name: string): string => fileURLToPath(new URL(`../../../../examples/${name}`, import.meta.url));
 const SETTINGS = { batchSize: 20, epochs: 2, seed: "7", checkpointEverySteps: 4 };
+const THREADS = 1;
 
 /** Trains flowers for 12 steps here, and makes of it the receipt whose interval is steps 5 to 8. */
 export async function trainFlowers(): Promise<TrainedJob> {
@@ -128,7 +129,7 @@ export async function trainFlowers(): Promise<TrainedJob> {
   await writeFile(join(folder, "some text"), text);
   await using dataset = await writeDatasetFile(`csv:${example("iris.csv")}?label=species`);
   await writeFile(join(folder, "some data"), await readFile(dataset.path));
-  const job: TrainingJob = { ...SETTINGS, graph: text, datasetPath: dataset.path, outputDir: folder, threads: 1 };
+  const job: TrainingJob = { ...SETTINGS, graph: text, datasetPath: dataset.path, outputDir: folder, threads: THREADS };
   await using trainer = startTrainer(job);
   const events = await Array.fromAsync(trainer.events);
   const dataset_cid = await nameFile(dataset.path, "CID");
@@ -182,6 +183,7 @@ async function chainOf(
       lowering: LOWERING,
       build: started.build,
       hardware_class: hardwareClass(),
+      threads: THREADS,
     },
     ...events
       .filter((event) => event.kind === "checkpoint")

@@ -9,7 +9,7 @@ import {
 } from "@cyxwiz/backend";
 import { LOWERING } from "@cyxwiz/graph";
 
-/** Results are equal to the bit only where all three are. */
+/** Results are equal to the bit only where all three are, and the number of threads, which a re-run can choose. */
 export interface MachineClass {
   readonly lowering: string;
   readonly build: string;

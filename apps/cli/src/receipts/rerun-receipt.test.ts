@@ -186,6 +186,48 @@ test.each([
   expect(result.differing.length).toBe(outcome === "plausible" ? 0 : 1);
 });
 
+test("steps are run again with as many threads as they were computed with, whatever this machine has", async () => {
+  const chain = CHAIN.map((entry) => (entry.kind === "segment" ? { ...entry, threads: 199 } : entry));
+  await using ran = await rerun(sampleReceipt({ chain }), "interval", [STARTED, replayed("4")]);
+  expect(await ran.result).toMatchObject({ outcome: "agrees" });
+  expect(ran.jobs[0]?.threads).toBe(199);
+});
+
+test("all steps of segments with other numbers of threads cannot be compared, and the drawn interval is named", async () => {
+  const second: ChainEntry = { kind: "segment", from_step: 40, node_id: "", ...HERE, threads: 2 };
+  const chain = [...CHAIN.slice(0, 4), second, ...CHAIN.slice(4)];
+  await using all = await rerun(sampleReceipt({ chain }), "all", []);
+  await expect(all.result).rejects.toMatchObject({
+    code: "cli/rerun-not-comparable",
+    message: expect.stringMatching(/with 4 and 2 threads.*--rerun interval/),
+  });
+  await using interval = await rerun(sampleReceipt({ chain }), "interval", [STARTED, replayed("4")]);
+  expect(await interval.result).toMatchObject({ outcome: "agrees" });
+  expect(interval.jobs[0]?.threads).toBe(4);
+  const { verification } = sampleReceipt();
+  const both = sampleReceipt({ chain, verification: { ...verification, interval: { from: 20, to: 60 } } });
+  const end = { ...replayed("9", { distance: 0.1 }), step: 60, onnxSha256: hash("6"), weightsSha256: hash("7") };
+  await using across = await rerun(both, "interval", [STARTED, end]);
+  expect(await across.result).toMatchObject({ outcome: "plausible", distance: 0.1 });
+});
+
+test("across classes the model is made of the claimed end, and must have the bits of the receipt", async () => {
+  const { verification } = sampleReceipt();
+  const receipt = sampleReceipt({ verification: { ...verification, interval: { from: 40, to: 60 } } });
+  const end = { ...replayed("9", { distance: 0.1 }), step: 60, onnxSha256: hash("6") };
+  const [right, wrong] = [hash("7"), hash("8")].map((weightsSha256) => [STARTED, { ...end, weightsSha256 }]);
+  await using same = await rerun(receipt, "interval", right ?? [], ELSEWHERE);
+  expect(await same.result).toMatchObject({ outcome: "plausible", compared: 3, differing: [] });
+  expect(same.jobs[0]?.replay).toEqual({
+    toStep: 60,
+    withModel: true,
+    modelFrom: expect.any(String),
+    claim: expect.any(String),
+  });
+  await using other = await rerun(receipt, "interval", wrong ?? [], ELSEWHERE);
+  expect(await other.result).toMatchObject({ outcome: "implausible", differing: ["the weights"] });
+});
+
 test("another lowering cannot be compared at all", async () => {
   await using ran = await rerun(sampleReceipt(), "interval", [], { ...HERE, lowering: "onnx-cpu-2" });
   await expect(ran.result).rejects.toMatchObject({ code: "cli/rerun-not-comparable" });
@@ -193,7 +235,7 @@ test("another lowering cannot be compared at all", async () => {
 
 test("only the segments that computed the steps decide what they can be compared with", () => {
   const other = { ...HERE, build: "ort-web-1.30.0" };
-  const second: ChainEntry = { kind: "segment", from_step: 40, node_id: "", ...other };
+  const second: ChainEntry = { kind: "segment", from_step: 40, node_id: "", ...other, threads: 4 };
   const chain = [...CHAIN.slice(0, 4), second, ...CHAIN.slice(4)];
   const builds = (scope: RerunScope): string[] =>
     planRerun(sampleReceipt({ chain }), scope).segments.map((segment) => segment.build);

@@ -1,9 +1,10 @@
 /**
  * Runs a part of a receipt's job again on this machine and compares what comes out with the checkpoint chain.
  *
- * On the lowering, build and hardware class that computed it the bits must be equal. On another build or class the end of
- * the drawn interval is compared by its distance from the claimed state, as the market's own re-runs are. Everything that
- * is run comes from files whose content the chain names, so it does not matter where they were found.
+ * On the lowering, build and hardware class that computed it the bits must be equal; it is run with as many threads as it
+ * was, whatever this machine has. On another build or class the end of the drawn interval is compared by its distance
+ * from the claimed state, and the model is made again of that state, as the market's own re-runs do. Everything that is
+ * run comes from files whose content the chain names, so it does not matter where they were found.
  */
 import { mkdtemp, readFile, rm } from "node:fs/promises";
 import { availableParallelism, tmpdir } from "node:os";
@@ -59,10 +60,16 @@ export async function rerunReceipt(plan: RerunPlan, options: RerunOptions): Prom
       graph: await readFile(pathOf(graph), "utf8"),
       datasetPath: pathOf(dataset),
       outputDir: join(folder, "out"),
-      threads: availableParallelism(),
+      // Steps that left no segment failed before their first commit; with how many threads, nobody says.
+      threads: plan.segments.at(-1)?.threads ?? availableParallelism(),
       ...(start && { resumeFrom: pathOf(start) }),
       ...(plan.scope === "interval" && {
-        replay: { toStep: plan.to, withModel: plan.result !== undefined, ...(claim && { claim: pathOf(claim) }) },
+        replay: {
+          toStep: plan.to,
+          withModel: plan.result !== undefined,
+          ...(claim && { claim: pathOf(claim) }),
+          ...(claim && plan.result && { modelFrom: pathOf(claim) }),
+        },
       }),
     };
     return await runAndCompare(plan, job, mode, options);
@@ -72,6 +79,7 @@ export async function rerunReceipt(plan: RerunPlan, options: RerunOptions): Prom
 }
 
 type Mode = "exact" | "distance";
+type Replayed = Extract<TrainingEvent, { readonly kind: "replayed" }>;
 
 /** @throws AppError `cli/rerun-not-comparable`. */
 function modeOf(plan: RerunPlan, here: MachineClass): Mode {
@@ -79,14 +87,18 @@ function modeOf(plan: RerunPlan, here: MachineClass): Mode {
     ({ lowering, build, hardware_class }) =>
       lowering !== here.lowering || build !== here.build || hardware_class !== here.hardware_class,
   );
-  if (!other) return "exact";
-  const context = { theirs: machineText(other), here: machineText(here) };
-  if (other.lowering !== here.lowering) {
+  const threads = [...new Set(plan.segments.map((segment) => segment.threads))];
+  if (!other && threads.length <= 1) return "exact";
+  const theirs = `${machineText(other ?? here)}, with ${threads.join(" and ")} threads`;
+  const context = { theirs, here: machineText(here) };
+  if (other && other.lowering !== here.lowering) {
     const reason = "a state of one lowering is none of another";
     throw new AppError(CLI_ERRORS.RERUN_NOT_COMPARABLE, { ...context, reason });
   }
   if (plan.scope === "all") {
-    const reason = "the drawn interval can be compared by its distance: --rerun interval";
+    const reason = other
+      ? "the drawn interval can be compared by its distance: --rerun interval"
+      : "one run has one number of threads, as the drawn interval has: --rerun interval";
     throw new AppError(CLI_ERRORS.RERUN_NOT_COMPARABLE, { ...context, reason });
   }
   return "distance";
@@ -126,7 +138,7 @@ async function runAndCompare(
     if (event.kind === "failed") return expectedFailure(plan, event, { machine: machine.of, mode });
     if (event.kind === "progress") options.onProgress(event.step);
     if (mode === "exact") await comparison.take(event);
-    if (event.kind === "replayed" && mode === "distance") return byDistance(plan, machine.of, event.distance);
+    if (event.kind === "replayed" && mode === "distance") return byDistance(plan, machine.of, event);
     if (comparison.differing.length > 0) break;
   }
   const { compared, differing } = comparison;
@@ -137,26 +149,16 @@ async function runAndCompare(
   return { ...partOf(plan), outcome, distance: null, compared, differing, machine: machine.of };
 }
 
-function byDistance(plan: RerunPlan, machine: MachineClass, distance: number | undefined): RerunResult {
-  const part = { ...partOf(plan), machine, compared: 1 };
-  if (!plan.end) {
-    return {
-      ...part,
-      outcome: "implausible",
-      distance: null,
-      differing: [`the failure at step ${plan.to}, which did not come`],
-    };
-  }
-  if (distance === undefined) {
+function byDistance(plan: RerunPlan, machine: MachineClass, event: Replayed): RerunResult {
+  const { distance } = event;
+  if (plan.end && distance === undefined) {
     throw new AppError(CLI_ERRORS.RERUN_FAILED, { step: plan.to, code: "no answer", reason: "it gave no distance" });
   }
-  const isNear = distance <= PLAUSIBLE_DISTANCE;
-  return {
-    ...part,
-    outcome: isNear ? "plausible" : "implausible",
-    distance,
-    differing: isNear ? [] : [`the state at step ${plan.to}, by ${distance.toPrecision(3)} of the interval's update`],
-  };
+  const comparison = new Comparison(plan);
+  comparison.takeDistance(event);
+  const { compared, differing } = comparison;
+  const outcome = differing.length === 0 ? "plausible" : "implausible";
+  return { ...partOf(plan), outcome, distance: distance ?? null, compared, differing, machine };
 }
 
 /** Holds the trainer's events against the chain. */
@@ -182,20 +184,36 @@ class Comparison {
     if (event.kind === "replayed") {
       this.hasEnded = true;
       if (end) this.#compare(`the state at step ${event.step}`, event.endSha256, end.sha256);
-      else this.differing.push(`the failure at step ${event.step}, which did not come`);
-      if (result) {
-        this.#compare("the ONNX file", event.onnxSha256, result.onnx_sha256);
-        this.#compare("the weights", event.weightsSha256, result.weights_sha256);
-      }
+      else this.#failureAbsent(event);
+      this.#compareModel(event.onnxSha256, event.weightsSha256);
     }
     if (event.kind === "finished") {
       this.hasEnded = true;
       if (event.step !== to) this.differing.push(`the last step, ${event.step} instead of ${to}`);
-      if (result) {
-        this.#compare("the ONNX file", await nameFile(event.onnxPath, "SHA-256"), result.onnx_sha256);
-        this.#compare("the weights", event.weightsSha256, result.weights_sha256);
-      }
+      if (result) this.#compareModel(await nameFile(event.onnxPath, "SHA-256"), event.weightsSha256);
     }
+  }
+
+  /** Across classes: how near the end is, and the model, which is made of the claimed state and so has the same bits. */
+  takeDistance(event: Replayed): void {
+    const { distance = 0, step } = event;
+    this.compared++;
+    if (!this.#plan.end) this.#failureAbsent(event);
+    else if (!(distance <= PLAUSIBLE_DISTANCE)) {
+      this.differing.push(`the state at step ${step}, by ${distance.toPrecision(3)} of the interval's update`);
+    }
+    this.#compareModel(event.onnxSha256, event.weightsSha256);
+  }
+
+  #failureAbsent({ step }: Replayed): void {
+    this.differing.push(`the failure at step ${step}, which did not come`);
+  }
+
+  #compareModel(onnxSha256: string | undefined, weightsSha256: string | undefined): void {
+    const { result } = this.#plan;
+    if (!result) return;
+    this.#compare("the ONNX file", onnxSha256, result.onnx_sha256);
+    this.#compare("the weights", weightsSha256, result.weights_sha256);
   }
 
   #compare(what: string, actual: string | undefined, claimed: string): void {

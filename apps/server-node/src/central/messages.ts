@@ -52,7 +52,7 @@ export interface WorkOrder extends Lease {
   readonly totalSteps: number;
   /** Those that took effect, with their step, and those that wait, in their order. */
   readonly changes: readonly LiveChange[];
-  /** 0: all of the unit. */
+  /** 0: all of the unit. A re-run has to name those of the work that it repeats. */
   readonly threads: number;
   /** 0: all of the unit. */
   readonly memoryBytes: number;

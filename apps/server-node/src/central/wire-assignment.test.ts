@@ -49,6 +49,7 @@ const MALFORMED: readonly (readonly [string, MessageInitShape<typeof TaskAssignm
   ["chain_head", { resume: { step: 2n, cid: CID, sha256: HASH, sizeBytes: 1n } }],
   ["resume.sha256", { resume: { step: 2n, cid: CID, sha256: "", sizeBytes: 1n }, chainHead: HASH }],
   ["rerun", { kind: AssignmentKind.VERIFY }],
+  ["threads", { kind: AssignmentKind.VERIFY, rerun: {}, threads: 0 }],
   ["rerun.from_step", { kind: AssignmentKind.VERIFY, rerun: { fromStep: -1n } }],
   ["rerun.claim.sha256", { kind: AssignmentKind.VERIFY, rerun: { claim: { cid: CID } } }],
   ["changes[1].change_id", { changes: [{ changeId: CHANGE_ID }, { changeId: "x" }] }],

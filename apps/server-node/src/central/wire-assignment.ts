@@ -72,14 +72,14 @@ function readKind(
       };
     case AssignmentKind.VERIFY:
       if (!rerun) throw malformed("rerun", "absent", "what is to be run again");
-      return { kind: "VERIFY", rerun: readRerun(rerun) };
+      return { kind: "VERIFY", rerun: readRerun(rerun, wire) };
     default:
       throw malformed("kind", String(kind), "TRAIN or VERIFY");
   }
 }
 
-function readRerun({ start, model, claim, ...wire }: WireRerun): RerunTask {
-  return {
+function readRerun({ start, model, claim, ...wire }: WireRerun, { threads }: TaskAssignment): RerunTask {
+  const task = {
     fromStep: readWhole("rerun.from_step", wire.fromStep, 0),
     toStep: readWhole("rerun.to_step", wire.toStep, 0),
     ...(start ? { start: readCheckpoint("rerun.start", start) } : {}),
@@ -88,6 +88,9 @@ function readRerun({ start, model, claim, ...wire }: WireRerun): RerunTask {
     ...(claim ? { claim: readCheckpoint("rerun.claim", claim) } : {}),
     expectsFailure: wire.expectsFailure,
   };
+  // "All of the unit" is another number here than where the work was done.
+  readWhole("threads", threads, 1);
+  return task;
 }
 
 function readChanges(changes: TaskAssignment["changes"]): readonly LiveChange[] {

@@ -32,7 +32,7 @@ const CHANGE_ENTRY: ChainEntry = {
 };
 
 function segment(fromStep: number): SegmentEntry {
-  const where = { node_id: NODE_ID, lowering: "loop-1", build: "b", hardware_class: "h" };
+  const where = { node_id: NODE_ID, lowering: "loop-1", build: "b", hardware_class: "h", threads: 2 };
   return { kind: "segment", from_step: fromStep, ...where };
 }
 

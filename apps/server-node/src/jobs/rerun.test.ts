@@ -38,7 +38,8 @@ test("[NJ13] a re-run from the start reports what it found and uploads nothing",
     seconds: 2,
     ...COMPUTED_WITH,
   });
-  expect(bench.driver.jobs[0]).toMatchObject({ changes: [], replay: { toStep: 2, withModel: false } });
+  // The unit has four threads; the work that is repeated had two.
+  expect(bench.driver.jobs[0]).toMatchObject({ threads: 2, changes: [], replay: { toStep: 2, withModel: false } });
   expect(bench.executor.counts()).toEqual({ completed: 0, verified: 1, failed: 0, cancelled: 0 });
   expect(await readdir(join(bench.dataDir, "work"))).toEqual([]);
 });
@@ -57,6 +58,15 @@ test("[NJ13] an interval goes from its checkpoint through its changes, and the m
   });
   expect(bench.last()).not.toHaveProperty("distance");
   expect(bench.driver.jobs[0]).toMatchObject({ changes: [{ id: CHANGE.changeId, step: 1, batchSize: 1 }] });
+});
+
+test("[NJ13] the model of the checkpoint where the interval ends is made of the one named too", async () => {
+  await using bench = await setup();
+  const [start, model] = [await storedAt(2), await storedAt(4)];
+  bench.executor.offer(await sampleRerun({ fromStep: 2, toStep: 4, start, model, withModel: true }));
+  await settle(bench);
+  expect(bench.last()).toMatchObject({ onnxSha256: sha256(`onnx step=4 ${DATASET}`) });
+  expect(bench.driver.jobs[0]?.replay).toMatchObject({ toStep: 4, modelFrom: expect.any(String) });
 });
 
 test("[NJ13] across classes the distance to the claimed end is reported", async () => {

@@ -113,6 +113,7 @@ export class Training implements Work {
         lowering,
         build,
         hardware_class: hardwareClass,
+        threads: this.#site.threads,
       },
     });
     this.#begun = { chain, initialSha256 };

@@ -40,6 +40,11 @@ export class WorkSite {
     this.step = (assignment.kind === "TRAIN" ? assignment.resume?.step : assignment.rerun.fromStep) ?? 0;
   }
 
+  /** Computing threads of every trainer of this assignment. Its bits depend on them. */
+  get threads(): number {
+    return this.#device.threads;
+  }
+
   get computedWith(): ComputedWith {
     const { build, hardwareClass } = this.context.abilities;
     return { lowering: this.#assignment.lowering, build, hardwareClass };
@@ -67,7 +72,7 @@ export class WorkSite {
       epochs: settings.epochs,
       checkpointEverySteps: settings.checkpointEverySteps || CHECKPOINT_EVERY_STEPS,
       outputDir: join(files.folder, "out"),
-      threads: this.#device.threads,
+      threads: this.threads,
       ...(settings.learningRate === undefined ? {} : { learningRate: settings.learningRate }),
     };
   }

@@ -1,5 +1,5 @@
 /** Names what kind of processor this is: results of one driver build are compared bit by bit only within one class. */
-import { readFileSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import { arch, cpus } from "node:os";
 
 /**
@@ -17,24 +17,33 @@ const LEVELS: readonly (readonly [name: string, flags: readonly string[]])[] = [
  * the machine.
  */
 export function hardwareClass(): string {
-  return classOf({ arch: arch(), model: cpus()[0]?.model ?? "unknown", flags: cpuFlags() });
+  return classOf({ arch: arch(), model: cpus()[0]?.model ?? "unknown", flags: cpuFlags(), isHybrid: isHybrid() });
 }
 
 export interface Processor {
   readonly arch: string;
   readonly model: string;
   readonly flags: ReadonlySet<string> | undefined;
+  readonly isHybrid?: boolean;
 }
 
-/** Letters, digits and hyphens only. Pure. */
-export function classOf({ arch: kind, model, flags }: Processor): string {
+/**
+ * Letters, digits and hyphens only. A processor with two kinds of cores is a class of its own: ONNX Runtime parts work
+ * finer there, and so sums in another order. Pure.
+ */
+export function classOf({ arch: kind, model, flags, isHybrid = false }: Processor): string {
   const level = flags && LEVELS.find(([, needed]) => needed.every((flag) => flags.has(flag)))?.[0];
-  if (level) return `${kind}-${level}`;
+  if (level) return isHybrid ? `${kind}-${level}-hybrid` : `${kind}-${level}`;
   const name = model
     .toLowerCase()
     .replaceAll(/[^a-z0-9]+/g, "-")
     .replaceAll(/^-+|-+$/g, "");
   return `${kind}-${name || "unknown"}`;
+}
+
+/** Linux lists the two kinds of cores of one processor apart. */
+function isHybrid(): boolean {
+  return existsSync("/sys/devices/cpu_core") && existsSync("/sys/devices/cpu_atom");
 }
 
 function cpuFlags(): ReadonlySet<string> | undefined {

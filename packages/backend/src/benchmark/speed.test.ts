@@ -40,6 +40,7 @@ test("a processor's class is its instruction set where that shows, else its name
   expect(classOf({ arch: "x64", model: "x", flags: flags("avx avx2 fma avx512f avx512bw avx512dq avx512vl") })).toBe(
     "x64-avx512",
   );
+  expect(classOf({ arch: "x64", model: "x", flags: flags("avx2 fma"), isHybrid: true })).toBe("x64-avx2-hybrid");
   expect(classOf({ arch: "x64", model: "x", flags: flags("avx avx2 fma") })).toBe("x64-avx2");
   expect(classOf({ arch: "arm64", model: "Apple M3 (Pro)", flags: undefined })).toBe("arm64-apple-m3-pro");
   expect(classOf({ arch: "x64", model: "", flags: flags("sse2") })).toBe("x64-unknown");

@@ -2,7 +2,8 @@
  * The training driver port: what runs a compiled model's steps.
  *
  * A driver knows tensors and nothing of jobs, epochs or files. Same model, state and inputs give the same bits on every
- * run of one driver build on one class of hardware, whatever the number of threads; two drivers need not agree.
+ * run of one driver build on one class of hardware with one number of threads; two drivers need not agree. (More threads
+ * part some products otherwise and so sum them in another order.)
  */
 import type { CompiledModel } from "@cyxwiz/graph";
 

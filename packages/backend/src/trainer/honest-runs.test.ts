@@ -31,6 +31,8 @@ class HonestRun {
   readonly initialSha256: Set<string> = new Set();
   readonly #job: TrainingJob;
   readonly #draw: Draw;
+  /** Threads of the attempt that committed each step. */
+  readonly #threads = new Map<number, number>();
   #changes: readonly TrainingChange[] = [];
   #drawn = 0;
 
@@ -47,12 +49,14 @@ class HonestRun {
   async replay(at: number): Promise<readonly TrainingEvent[]> {
     const { step: toStep } = defined(this.committed[at], "the end of the interval");
     const replay = { toStep, withModel: false };
-    return trained({ ...this.#jobFrom(this.committed[at - 1]), changes: this.#changes, replay }, this.#weather());
+    // Each attempt may have had other threads; its steps are run again with as many.
+    const threads = defined(this.#threads.get(toStep), `the threads of step ${toStep}`);
+    const job = { ...this.#jobFrom(this.committed[at - 1]), threads };
+    return trained({ ...job, changes: this.#changes, replay }, this.#weather());
   }
 
   #jobFrom(checkpoint: Of<"checkpoint"> | undefined): TrainingJob {
-    const threads = 1 + this.#draw(3);
-    return { ...this.#job, threads, ...(checkpoint ? { resumeFrom: checkpoint.path } : {}) };
+    return { ...this.#job, ...(checkpoint ? { resumeFrom: checkpoint.path } : {}) };
   }
 
   /** A clock that stands still, ticks or jumps, so that runs have every length. */
@@ -64,6 +68,7 @@ class HonestRun {
   async #attempt(isLast: boolean): Promise<void> {
     const endsAt = isLast ? Number.POSITIVE_INFINITY : 1 + this.#draw(12);
     const isDrained = this.#draw(2) === 0;
+    const threads = 1 + this.#draw(3);
     let runs = 0;
     const taken: TrainingChange[] = [];
     const takeChanges = (): readonly TrainingChange[] => {
@@ -72,7 +77,7 @@ class HonestRun {
       return taken.slice(-1);
     };
     const events = await trained(
-      { ...this.#jobFrom(this.committed.at(-1)), changes: this.#changes },
+      { ...this.#jobFrom(this.committed.at(-1)), threads, changes: this.#changes },
       {
         ...this.#weather(),
         isStopped: () => isDrained && runs >= endsAt,
@@ -83,7 +88,9 @@ class HonestRun {
     const failed = ofKind(events, "failed")[0];
     if (failed) expect(failed).toMatchObject({ blame: "node", code: "backend/memory-exceeded" });
     for (const { initialSha256 } of ofKind(events, "started")) this.initialSha256.add(initialSha256);
-    this.committed.push(...ofKind(events, "checkpoint"));
+    const committed = ofKind(events, "checkpoint");
+    this.committed.push(...committed);
+    for (const { step } of committed) this.#threads.set(step, threads);
     this.#record(taken, ofKind(events, "changed"));
   }
 

@@ -15,6 +15,7 @@ export interface TrainingJob {
   /** A checkpoint to go on from: the run is then bit-equal to one that was never broken. */
   readonly resumeFrom?: string;
   readonly outputDir: string;
+  /** Part of what decides the bits: a run that is to be equal to another uses as many. */
   readonly threads: number;
   /** Changes by the user, in their order. One with a step holds from the step after it; one without at once. */
   readonly changes?: readonly TrainingChange[];

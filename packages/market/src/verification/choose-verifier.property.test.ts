@@ -19,7 +19,9 @@ const fleets: fc.Arbitrary<readonly VerifierUnit[]> = fc
       lowerings: fc.constantFrom(["a"], ["a", "b"], ["b"]),
       build: fc.constantFrom("1", "1", "2"),
       hardwareClass: fc.constantFrom("x86", "x86", "arm"),
+      threads: fc.integer({ min: 1, max: 4 }),
       isPlatform: fc.boolean(),
+      isTrusted: fc.boolean(),
     }),
     { maxLength: 16 },
   )
@@ -46,23 +48,28 @@ const demands: fc.Arbitrary<VerifierDemand> = fc
     lowering: "a",
     build: "1",
     hardwareClass: "x86",
+    threads: 2,
     excludedOwners: new Set(owners.map(aUser)),
     excludedNodes: new Set(nodes.map(aNode)),
     isCrossClassAllowed,
   }));
 
 const randoms = fc.double({ min: 0, max: 1, maxExcluded: true, noNaN: true });
-const isExact = (unit: VerifierUnit): boolean => unit.build === "1" && unit.hardwareClass === "x86";
+const isExact = (unit: VerifierUnit): boolean =>
+  unit.build === "1" && unit.hardwareClass === "x86" && unit.threads >= 2;
 
-/** The units that could be asked, by the rules' words. */
+/** The units that could be asked now, by the rules' words. */
 function candidates(fleet: readonly VerifierUnit[], demand: VerifierDemand): readonly VerifierUnit[] {
   const load = new FleetLoad(fleet);
+  return allowed(fleet, demand).filter((unit) => unit.activeJobs === 0 && load.isDeviceFree(unit));
+}
+
+/** Those and the busy ones. */
+function allowed(fleet: readonly VerifierUnit[], demand: VerifierDemand): readonly VerifierUnit[] {
   return fleet.filter(
     (unit) =>
       unit.online &&
       unit.status === "ACTIVE" &&
-      unit.activeJobs === 0 &&
-      load.isDeviceFree(unit) &&
       unit.memoryBytes >= demand.needs.peakMemoryBytes &&
       unit.lowerings.includes("a") &&
       !demand.excludedOwners.has(unit.ownerId) &&
@@ -79,17 +86,45 @@ test("[VFY1] [VFY2] who is asked is free, able, and neither of an excluded owner
   );
 });
 
-test("[VFY3] the same class goes first, another is drawn only where allowed, and somebody is asked where one may be", () => {
+test("[VFY3] the mode is that of the unit's class, and whoever is allowed and free is asked once the wait is over", () => {
   fc.assert(
     fc.property(fleets, demands, randoms, (fleet, demand, random) => {
       const chosen = chooseVerifier(fleet, demand, () => random);
-      const able = candidates(fleet, demand);
-      if (able.some(isExact)) {
-        expect(chosen?.mode).toBe("exact");
-        expect(chosen && isExact(chosen.unit)).toBe(true);
-      } else {
-        expect(chosen?.mode).toBe(demand.isCrossClassAllowed && able.length > 0 ? "distance" : undefined);
-      }
+      if (chosen) expect(chosen.mode).toBe(isExact(chosen.unit) ? "exact" : "distance");
+      if (!demand.isCrossClassAllowed && chosen) expect(chosen.mode).toBe("exact");
+      if (demand.isCrossClassAllowed) expect(chosen !== undefined).toBe(candidates(fleet, demand).length > 0);
     }),
   );
 });
+
+test("[VFY3] who is not trusted is asked only where nobody trusted could be, now or, before the wait is over, later", () => {
+  fc.assert(
+    fc.property(fleets, demands, randoms, (fleet, demand, random) => {
+      const chosen = chooseVerifier(fleet, demand, () => random);
+      const others = (demand.isCrossClassAllowed ? candidates : allowed)(fleet, demand);
+      if (chosen && !chosen.unit.isTrusted) expect(others.filter(({ isTrusted }) => isTrusted)).toEqual([]);
+      const best = candidates(fleet, demand).filter((unit) => unit.isTrusted && isExact(unit));
+      if (best.length > 0) expect(best).toContain(chosen?.unit);
+    }),
+  );
+});
+
+test("[VFY4] more nodes of no better reputation make no owner likelier", () => {
+  fc.assert(
+    fc.property(fleets, demands, fc.nat(3), (fleet, demand, copies) => {
+      const able = candidates(fleet, demand);
+      fc.pre(able.length > 0);
+      const first = able[0] as VerifierUnit;
+      const twins = Array.from({ length: copies }, (_, number) => asNew(first, number));
+      const owners = (units: readonly VerifierUnit[]): readonly unknown[] =>
+        [0.1, 0.3, 0.5, 0.7, 0.9].map((random) => chooseVerifier(units, demand, () => random)?.unit.ownerId);
+      expect(owners([...fleet, ...twins])).toEqual(owners(fleet));
+    }),
+  );
+});
+
+/** The same unit on another node of its owner. */
+function asNew(unit: VerifierUnit, number: number): VerifierUnit {
+  const { unitId, nodeId } = aUnit(100 + number);
+  return { ...unit, unitId, nodeId, deviceKey: deviceKey(`twin${number}`, "gpu", 0) };
+}

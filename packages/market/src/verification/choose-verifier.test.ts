@@ -2,9 +2,17 @@ import { expect, test } from "vitest";
 import { aNode, aUnit, aUser, GIB } from "../scheduler/market.fixture.ts";
 import { chooseVerifier, type VerifierDemand, type VerifierUnit } from "./choose-verifier.ts";
 
-/** A free unit of the class that `someDemand` asks for. */
+/** A free, trusted unit of the class that `someDemand` asks for. */
 function aVerifier(number: number, differences: Partial<VerifierUnit> = {}): VerifierUnit {
-  return { ...aUnit(number), build: "1.0", hardwareClass: "x86", isPlatform: false, ...differences };
+  return {
+    ...aUnit(number),
+    build: "1.0",
+    hardwareClass: "x86",
+    threads: 4,
+    isPlatform: false,
+    isTrusted: true,
+    ...differences,
+  };
 }
 
 function someDemand(differences: Partial<VerifierDemand> = {}): VerifierDemand {
@@ -13,6 +21,7 @@ function someDemand(differences: Partial<VerifierDemand> = {}): VerifierDemand {
     lowering: "ort",
     build: "1.0",
     hardwareClass: "x86",
+    threads: 4,
     excludedOwners: new Set(),
     excludedNodes: new Set(),
     isCrossClassAllowed: false,
@@ -58,6 +67,7 @@ test("[VFY2] an excluded owner or node is never asked, and the platform is no ex
 test.each<[string, Partial<VerifierUnit>]>([
   ["build", { build: "1.1" }],
   ["hardware class", { hardwareClass: "arm" }],
+  ["number of threads", { threads: 3 }],
 ])("[VFY3] a unit of another %s is asked only where that is allowed, and for a distance", (_case, differences) => {
   const other = aVerifier(1, differences);
   expect(chooseVerifier([other], someDemand(), lowest)).toBeUndefined();
@@ -65,11 +75,39 @@ test.each<[string, Partial<VerifierUnit>]>([
   expect(chooseVerifier([other], allowed, lowest)).toEqual({ unit: other, mode: "distance" });
 });
 
-test("[VFY3] a busy unit of the same class is waited for until another class is allowed", () => {
-  const other = aVerifier(2, { build: "1.1" });
-  const fleet = [aVerifier(1, { activeJobs: 1 }), other];
-  expect(chooseVerifier(fleet, someDemand(), lowest)).toBeUndefined();
-  expect(chooseVerifier(fleet, someDemand({ isCrossClassAllowed: true }), lowest)?.unit).toBe(other);
+/** Who is asked of a fleet before another class is allowed, and when it is: the number of a unit, and how. */
+type Asked = readonly [number, "exact" | "distance"] | undefined;
+
+const trusted = { isTrusted: true };
+const stranger = { isTrusted: false };
+const busy = { activeJobs: 1 };
+const abroad = { hardwareClass: "arm" };
+
+test.each<[string, readonly Partial<VerifierUnit>[], Asked, Asked]>([
+  ["the same class and trusted goes first", [abroad, stranger, {}], [3, "exact"], [3, "exact"]],
+  ["trusted and busy is waited for", [busy, stranger, { ...stranger, ...abroad }], undefined, [2, "exact"]],
+  ["busy is no reason to wait for ever", [busy, abroad, stranger], undefined, [2, "distance"]],
+  ["trusted of another class is waited for", [abroad, stranger], undefined, [1, "distance"]],
+  ["trusted of another class and busy, too", [{ ...abroad, ...busy }, stranger], undefined, [2, "exact"]],
+  ["of no trusted one the same class goes first", [{ ...stranger, ...abroad }, stranger], [2, "exact"], [2, "exact"]],
+  ["of no trusted one another class is the last", [{ ...stranger, ...abroad }], undefined, [1, "distance"]],
+  ["busy and not trusted is waited for", [{ ...stranger, ...busy }], undefined, undefined],
+  ["offline and trusted is not there", [{ online: false }, stranger], [2, "exact"], [2, "exact"]],
+  ["trusted without the memory is not there", [{ memoryBytes: GIB }, stranger], [2, "exact"], [2, "exact"]],
+  ["more threads are the same class", [{ threads: 5 }], [1, "exact"], [1, "exact"]],
+  ["nobody is nobody", [], undefined, undefined],
+])("[VFY3] %s", (_case, units, before, after) => {
+  const fleet = units.map((differences, index) => aVerifier(index + 1, { ...trusted, ...differences }));
+  for (const [expected, isCrossClassAllowed] of [[before, false] as const, [after, true] as const]) {
+    const chosen = chooseVerifier(fleet, someDemand({ isCrossClassAllowed }), lowest);
+    expect(chosen).toEqual(expected && { unit: fleet[expected[0] - 1], mode: expected[1] });
+  }
+});
+
+test("[VFY2] [VFY3] a trusted unit that may not be asked is not waited for", () => {
+  const fleet = [aVerifier(1, busy), aVerifier(2, stranger)];
+  const demand = someDemand({ excludedOwners: new Set([aUser(1_001)]) });
+  expect(chooseVerifier(fleet, demand, lowest)?.unit).toBe(fleet[1]);
 });
 
 test("[VFY4] each unit is as likely as its reputation and one, in whatever order they are listed", () => {
@@ -87,6 +125,20 @@ test("[VFY4] each unit is as likely as its reputation and one, in whatever order
     const times = Map.groupBy(drawn, (chosen) => chosen?.unit.reputation);
     expect([0, 3, 5].map((reputation) => times.get(reputation)?.length)).toEqual([1, 4, 6]);
   }
+});
+
+test("[VFY4] ten nodes of one account weigh as one, and which of them it is depends on the same number", () => {
+  const ownerId = aUser(500);
+  const many = Array.from({ length: 10 }, (_, index) => aVerifier(10 + index, { ownerId, reputation: index }));
+  const fleet = [...many, aVerifier(1, { reputation: 9 })];
+  const draws = 1_100;
+  const drawn = Array.from({ length: draws }, (_, ticket) =>
+    chooseVerifier(fleet, someDemand(), () => (ticket + 0.5) / draws),
+  );
+  const times = Map.groupBy(drawn, (chosen) => chosen?.unit.ownerId);
+  expect(times.get(ownerId)?.length).toBe(draws / 2);
+  const own = Map.groupBy(times.get(ownerId) ?? [], (chosen) => chosen?.unit.reputation);
+  expect(many.map(({ reputation }) => own.get(reputation)?.length)).toEqual(many.map((_, index) => 10 * (index + 1)));
 });
 
 test("[VFY5] nothing but the random number decides between two like units", () => {

@@ -15,8 +15,12 @@ import type { UnitSnapshot } from "../scheduler/snapshot.ts";
 export interface VerifierUnit extends UnitSnapshot {
   readonly build: string;
   readonly hardwareClass: string;
+  /** Computing threads that it can give to a job. */
+  readonly threads: number;
   /** Whether the platform owns it. Shown with the re-run; it decides nothing here. */
   readonly isPlatform: boolean;
+  /** Whether its word can decide: the platform's, or one that served enough distinct payers. The caller says which. */
+  readonly isTrusted: boolean;
 }
 
 /** What is to be re-run, and who may not do it. */
@@ -27,10 +31,12 @@ export interface VerifierDemand {
   readonly lowering: string;
   readonly build: string;
   readonly hardwareClass: string;
+  /** Products are summed in another order by another number of threads, so a re-run has to use as many. */
+  readonly threads: number;
   /** Who trained a piece of the job, who pays for it, and who re-ran a piece of it already. */
   readonly excludedOwners: ReadonlySet<UserId>;
   readonly excludedNodes: ReadonlySet<NodeId>;
-  /** Whether a unit of another build or hardware class will do, because one of the same was waited for long enough. */
+  /** Whether a trusted unit of another class, or any that is free, will do: a better one was waited for long enough. */
   readonly isCrossClassAllowed: boolean;
 }
 
@@ -44,23 +50,40 @@ export interface ChosenVerifier<Unit extends VerifierUnit> {
 }
 
 /**
- * Draws a unit for a re-run, or none: then a unit of the same class may come, and the caller asks again.
+ * Draws a unit for a re-run, or none: then a better one may come, and the caller asks again.
  *
- * Units of the same lowering, build and hardware class go first, whatever their reputation. Others are drawn only where
- * that is allowed and none of the same class is free. `random` gives numbers of at least 0 and below 1, and must be a
- * secure source; one number is drawn. Cost: O(n · log n) for n units. Pure but for `random`.
+ * Trusted units go first, because a verdict needs one of their words; among them those of the same lowering, build and
+ * hardware class with as many threads. A unit that is not trusted is drawn only where no trusted one is there at all, or
+ * where waiting for it is over. `random` gives numbers of at least 0 and below 1, and must be a secure source; one number
+ * is drawn. Cost: O(n · log n) for n units. Pure but for `random`.
  */
 export function chooseVerifier<Unit extends VerifierUnit>(
   fleet: readonly Unit[],
   demand: VerifierDemand,
   random: () => number,
 ): ChosenVerifier<Unit> | undefined {
+  const candidates = candidatesFor(fleet, demand);
+  if (candidates === undefined || candidates.units.length === 0) return undefined;
+  return { unit: draw(candidates.units, random), mode: candidates.mode };
+}
+
+/** From whom to draw; undefined where somebody better is waited for. */
+function candidatesFor<Unit extends VerifierUnit>(
+  fleet: readonly Unit[],
+  demand: VerifierDemand,
+): { readonly units: readonly Unit[]; readonly mode: RerunMode } | undefined {
   const load = new FleetLoad(fleet);
-  const able = fleet.filter((unit) => isAble(unit, demand) && unit.activeJobs === 0 && load.isDeviceFree(unit));
-  const exact = able.filter((unit) => isSameClass(unit, demand));
-  if (exact.length > 0) return { unit: draw(exact, random), mode: "exact" };
-  if (!demand.isCrossClassAllowed || able.length === 0) return undefined;
-  return { unit: draw(able, random), mode: "distance" };
+  const able = fleet.filter((unit) => isAble(unit, demand));
+  const free = able.filter((unit) => unit.activeJobs === 0 && load.isDeviceFree(unit));
+  const trusted = free.filter((unit) => unit.isTrusted);
+  const exact = free.filter((unit) => isSameClass(unit, demand));
+  const best = exact.filter((unit) => unit.isTrusted);
+  if (best.length > 0) return { units: best, mode: "exact" };
+  if (!demand.isCrossClassAllowed) {
+    return able.some((unit) => unit.isTrusted) ? undefined : { units: exact, mode: "exact" };
+  }
+  if (trusted.length > 0) return { units: trusted, mode: "distance" };
+  return exact.length > 0 ? { units: exact, mode: "exact" } : { units: free, mode: "distance" };
 }
 
 /** Everything but being free. */
@@ -76,22 +99,40 @@ function isAble(unit: VerifierUnit, demand: VerifierDemand): boolean {
   );
 }
 
-function isSameClass(unit: VerifierUnit, { build, hardwareClass }: VerifierDemand): boolean {
-  return unit.build === build && unit.hardwareClass === hardwareClass;
+function isSameClass(unit: VerifierUnit, { build, hardwareClass, threads }: VerifierDemand): boolean {
+  return unit.build === build && unit.hardwareClass === hardwareClass && unit.threads >= threads;
 }
 
-/** One of some units, each as likely as its reputation and one: also a unit of none can be asked, else nobody might. */
+/**
+ * An owner, then one of its units. An owner is as likely as its best unit, so that ten nodes of one account weigh as one.
+ * Where in the owner's share the number fell decides among its units.
+ */
 function draw<Unit extends VerifierUnit>(units: readonly Unit[], random: () => number): Unit {
-  const ordered = units.toSorted((a, b) => (a.unitId < b.unitId ? -1 : 1));
-  const total = ordered.reduce((sum, unit) => sum + weightOf(unit), 0);
   const drawn = random();
   assert(drawn >= 0 && drawn < 1, `a random number is ${drawn}`);
-  let ticket = Math.floor(drawn * total);
-  const chosen = ordered.find((unit) => (ticket -= weightOf(unit)) < 0);
-  assert(chosen !== undefined, "a ticket below the sum of the weights is somebody's");
-  return chosen;
+  const ordered = units.toSorted((a, b) => (a.unitId < b.unitId ? -1 : 1));
+  const owners = [...Map.groupBy(ordered, (unit) => unit.ownerId)].toSorted(([a], [b]) => (a < b ? -1 : 1));
+  const best = ([, own]: (typeof owners)[number]): number => Math.max(...own.map(weightOf));
+  const { chosen, place } = pick(owners, best, drawn);
+  return pick(chosen[1], weightOf, place).chosen;
 }
 
+/** The item into whose share of the whole `at` falls (0 ≤ at < 1), and where in that share, again from 0 to below 1. */
+function pick<Item>(
+  items: readonly Item[],
+  weight: (item: Item) => number,
+  at: number,
+): { readonly chosen: Item; readonly place: number } {
+  let left = at * items.reduce((sum, item) => sum + weight(item), 0);
+  for (const chosen of items) {
+    const share = weight(chosen);
+    if (left < share) return { chosen, place: left / share };
+    left -= share;
+  }
+  assert(false, "a place below the sum of the shares is in somebody's");
+}
+
+/** Its reputation and one: also a unit of none can be asked, else nobody might. */
 function weightOf(unit: VerifierUnit): number {
   return unit.reputation + 1;
 }

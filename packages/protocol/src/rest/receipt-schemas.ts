@@ -27,6 +27,7 @@ const chainEntrySchema = z.discriminatedUnion("kind", [
     lowering: name,
     build: name,
     hardware_class: name,
+    threads: z.number().int().min(1),
   }),
   z.object({ kind: z.literal("checkpoint"), step, cid: cidSchema, sha256: hash, size_bytes: z.number().int().min(1) }),
   z.object({

@@ -31,6 +31,8 @@ export interface SegmentEntry {
   readonly lowering: string;
   readonly build: string;
   readonly hardware_class: string;
+  /** Computing threads: products are parted by them, so another number sums in another order and gives other bits. */
+  readonly threads: number;
 }
 
 export interface CheckpointEntry {

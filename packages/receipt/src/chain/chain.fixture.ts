@@ -33,6 +33,7 @@ export const aSegment = (from_step: number, node = 10): SegmentEntry => ({
   lowering: "cyxwiz-lowering-1",
   build: "ort-node 1.0 cpu",
   hardware_class: "x64-avx2",
+  threads: 4,
 });
 
 export const aCheckpoint = (step: number): CheckpointEntry => ({

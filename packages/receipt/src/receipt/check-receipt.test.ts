@@ -157,6 +157,10 @@ test.each<[string, Partial<ReceiptBody["verification"]>]>([
 
 test.each<[string, Partial<ReceiptBody["verification"]>]>([
   ["plausible by a distance", { verdict: "plausible", reruns: rerunsOf("plausible"), paid: "0.04" }],
+  [
+    "plausible by two that are not trusted",
+    { verdict: "plausible", reruns: rerunsOf("agrees", "agrees"), paid: "0.08" },
+  ],
   ["verified by two against one", { reruns: rerunsOf("disagrees", "agrees", "agrees"), paid: "0.12" }],
   ["unverified", { verdict: "unverified", interval: null, reruns: [], paid: "0" }],
   ["unverified after one negative answer", { verdict: "unverified", reruns: rerunsOf("disagrees"), paid: "0.04" }],

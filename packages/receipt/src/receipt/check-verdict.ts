@@ -6,7 +6,7 @@ import type { ReceiptBody } from "./receipt.ts";
 /** What a receipt has to show for its verdict. It names nodes and no owners, so this is what `judge` needs at least. */
 const NEEDED: Readonly<Record<Verdict, string>> = {
   verified: "an interval, and a re-run of it that agrees",
-  plausible: "an interval, and a re-run of it that is plausible",
+  plausible: "an interval, and a re-run of it that is plausible or agrees",
   refused: "an interval, and re-runs of it on two nodes that disagree or are implausible",
   unverified: "nothing",
 };
@@ -26,7 +26,7 @@ export function checkVerdict({ chain, verification }: ReceiptBody): void {
   const refusing = reruns.filter(({ outcome }) => outcome === "disagrees" || outcome === "implausible");
   const isShown: Readonly<Record<Verdict, boolean>> = {
     verified: reruns.some(({ outcome }) => outcome === "agrees"),
-    plausible: reruns.some(({ outcome }) => outcome === "plausible"),
+    plausible: reruns.some(({ outcome }) => outcome === "plausible" || outcome === "agrees"),
     refused: new Set(refusing.map((rerun) => rerun.node_id)).size >= 2,
     unverified: true,
   };

@@ -55,6 +55,8 @@ test.each<[string, unknown, string]>([
   ["receipt.outcome", undefined, "the receipt.receipt.outcome is missing"],
   ["receipt.chain", {}, "the receipt.receipt.chain is an object: expected a list"],
   ["receipt.chain", Array.from({ length: MAX_CHAIN_ENTRIES + 1 }, () => null), "expected at most 10000 items"],
+  ["receipt.chain.1.threads", 0, "chain[1].threads is 0: expected a whole number from 1"],
+  ["receipt.chain.1.threads", undefined, "the receipt.receipt.chain[1].threads is missing"],
   ["receipt.chain.2", null, "the receipt.receipt.chain[2] is null: expected an object"],
   [
     "receipt.chain.2.kind",

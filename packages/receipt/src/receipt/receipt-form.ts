@@ -56,6 +56,7 @@ const chainEntry: Reader<ChainEntry> = byKind<ChainEntry>({
     lowering: freeText,
     build: freeText,
     hardware_class: freeText,
+    threads: whole(1),
   }),
   checkpoint: object({ kind: oneOf("checkpoint"), step: whole(1), cid, sha256: hash, size_bytes: whole(1) }),
   change: object({

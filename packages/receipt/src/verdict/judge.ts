@@ -1,9 +1,11 @@
 /**
  * What the re-runs of one interval together say.
  *
- * One positive answer settles an ordinary job. A negative one settles nothing: another owner is asked, then the
- * majority decides, so that no single stranger can refuse another's work, and none has a say twice. An audited job needs
- * two positive answers. The first answers that decide do so for good: a later one changes nothing.
+ * Accounts and names of hardware are free, so answers of owners who are not trusted decide nothing alone: neither can a
+ * ring of new accounts pay itself, nor refuse another's work. One trusted positive answer settles an ordinary job. A
+ * negative one settles nothing: other owners are asked until two say the same, one of them trusted, so that no single
+ * stranger refuses another's work, and none has a say twice. An audited job needs two positive answers. The first answers
+ * that decide do so for good: a later one changes nothing.
  * @see design section 4, "Verification"; SPEC VER5 to VER11.
  */
 import { MAX_RERUNS } from "../limits.ts";
@@ -13,6 +15,8 @@ import type { RerunOutcome, Verdict } from "./verdict.ts";
 export interface JudgedRerun {
   /** Whose node it was: two answers of one owner count once, the first. */
   readonly owner: string;
+  /** Whether the platform owns the node, or enough distinct payers have been served by it. The caller says which. */
+  readonly isTrusted: boolean;
   readonly outcome: RerunOutcome;
 }
 
@@ -21,7 +25,10 @@ export interface JudgeOptions {
   readonly isAudited: boolean;
 }
 
-/** `isSlashable`: two re-runs on the same class, so bit for bit, said no. `another`: one more owner has to be asked. */
+/**
+ * `isSlashable`: the re-runs that refuse were all on the same class, so bit for bit. `another`: one more owner has to be
+ * asked, unless `MAX_RERUNS` have answered; then, or when there is nobody, `judgeWithout` says what it comes to.
+ */
 export type Judgement =
   | { readonly kind: "decided"; readonly verdict: Verdict; readonly isSlashable: boolean }
   | { readonly kind: "another" };
@@ -29,17 +36,17 @@ export type Judgement =
 /** Answers of different owners that a refusal, an audit or a contested job needs. */
 const QUORUM = 2;
 
-/** Decides, or says that another owner has to re-run the interval: never after `MAX_RERUNS` owners answered. Pure. */
+/** Decides, or says that another owner has to re-run it. What owners after the `MAX_RERUNS`th say is not heard. Pure. */
 export function judge(reruns: readonly JudgedRerun[], { isAudited }: JudgeOptions): Judgement {
-  const positive: RerunOutcome[] = [];
-  const negative: RerunOutcome[] = [];
-  for (const outcome of firstAnswers(reruns)) {
-    (isPositive(outcome) ? positive : negative).push(outcome);
-    if (negative.length === QUORUM) {
-      const isSlashable = negative.every((answer) => answer === "disagrees");
+  const positive: JudgedRerun[] = [];
+  const negative: JudgedRerun[] = [];
+  for (const answer of firstAnswers(reruns)) {
+    (isPositive(answer) ? positive : negative).push(answer);
+    if (negative.length >= QUORUM && negative.some(isTrusted)) {
+      const isSlashable = negative.every(({ outcome }) => outcome === "disagrees");
       return { kind: "decided", verdict: "refused", isSlashable };
     }
-    if (positive.length === (isAudited || negative.length > 0 ? QUORUM : 1)) {
+    if (positive.length >= (isAudited || negative.length > 0 ? QUORUM : 1) && positive.some(isTrusted)) {
       return { kind: "decided", verdict: weakest(positive), isSlashable: false };
     }
   }
@@ -47,27 +54,37 @@ export function judge(reruns: readonly JudgedRerun[], { isAudited }: JudgeOption
 }
 
 /**
- * The verdict when nobody else can re-run it: what was decided; else that of the positive answers when no other was
- * given; else `unverified`. One negative answer alone never refuses. Pure.
+ * The verdict when nobody else can re-run it: what was decided. Else, where more answers are negative than positive,
+ * `contested`: the work is neither paid nor refused, and has to be done again elsewhere. Else, where all are positive,
+ * their verdict if one is trusted, and `plausible` if several are not. Anything else is `unverified`. Pure.
  */
-export function judgeWithout(reruns: readonly JudgedRerun[]): Verdict {
+export function judgeWithout(reruns: readonly JudgedRerun[]): Verdict | "contested" {
   const judgement = judge(reruns, { isAudited: true });
   if (judgement.kind === "decided") return judgement.verdict;
-  const outcomes = firstAnswers(reruns);
-  return outcomes.length > 0 && outcomes.every(isPositive) ? weakest(outcomes) : "unverified";
+  const answers = firstAnswers(reruns);
+  const positive = answers.filter(isPositive);
+  const negatives = answers.length - positive.length;
+  if (negatives > positive.length) return "contested";
+  if (negatives > 0) return "unverified";
+  if (positive.some(isTrusted)) return weakest(positive);
+  return positive.length >= QUORUM ? "plausible" : "unverified";
 }
 
 /** The first answer of each owner, of at most `MAX_RERUNS` owners. */
-function firstAnswers(reruns: readonly JudgedRerun[]): readonly RerunOutcome[] {
-  const byOwner = new Map<string, RerunOutcome>();
-  for (const { owner, outcome } of reruns) if (!byOwner.has(owner)) byOwner.set(owner, outcome);
+function firstAnswers(reruns: readonly JudgedRerun[]): readonly JudgedRerun[] {
+  const byOwner = new Map<string, JudgedRerun>();
+  for (const rerun of reruns) if (!byOwner.has(rerun.owner)) byOwner.set(rerun.owner, rerun);
   return [...byOwner.values()].slice(0, MAX_RERUNS);
 }
 
-function isPositive(outcome: RerunOutcome): boolean {
+function isPositive({ outcome }: JudgedRerun): boolean {
   return outcome === "agrees" || outcome === "plausible";
 }
 
-function weakest(positive: readonly RerunOutcome[]): Verdict {
-  return positive.includes("plausible") ? "plausible" : "verified";
+function isTrusted(rerun: JudgedRerun): boolean {
+  return rerun.isTrusted;
+}
+
+function weakest(positive: readonly JudgedRerun[]): Verdict {
+  return positive.some(({ outcome }) => outcome === "plausible") ? "plausible" : "verified";
 }

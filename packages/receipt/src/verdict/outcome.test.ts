@@ -58,9 +58,23 @@ test.each([
   [Number.NaN, "implausible"],
   [Number.POSITIVE_INFINITY, "implausible"],
   [null, "implausible"],
-] as const)("[VER4] across classes a distance of %s is %s, whatever the hashes are", (distance, outcome) => {
-  expect(outcomeOf(claim, empty, { mode: "distance", distance })).toBe(outcome);
-  expect(outcomeOf(claim, claim, { mode: "distance", distance })).toBe(outcome);
+] as const)(
+  "[VER4] across classes a distance of %s is %s, whatever the hashes of the states are",
+  (distance, outcome) => {
+    expect(outcomeOf(claim, { ...empty, ...model }, { mode: "distance", distance })).toBe(outcome);
+    expect(outcomeOf(claim, claim, { mode: "distance", distance })).toBe(outcome);
+  },
+);
+
+test.each([
+  ["another ONNX file", { onnx_sha256: hashOf("other") }],
+  ["other weights", { weights_sha256: hashOf("other") }],
+  ["no model", { onnx_sha256: null, weights_sha256: "" }],
+])("[VER4] across classes %s of the claimed checkpoint is implausible, however near the end is", (_what, answer) => {
+  const comparison = { mode: "distance", distance: 0 } as const;
+  expect(outcomeOf(claim, { ...claim, ...answer }, comparison)).toBe("implausible");
+  const unclaimed = { ...claim, onnx_sha256: null, weights_sha256: null };
+  expect(outcomeOf(unclaimed, { ...claim, ...answer }, comparison)).toBe("plausible");
 });
 
 test.each([

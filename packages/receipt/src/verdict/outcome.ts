@@ -1,9 +1,10 @@
 /**
  * One re-run against what was claimed.
  *
- * On the same class (lowering, build and hardware class equal) a re-run gives the same bits, so hashes are compared and
- * one that differs is a disagreement. Across classes the bits differ honestly: then only the distance between the two
- * ends counts, and it is never more than plausible. Only hashes and codes are compared here, never a loss.
+ * On the same class (lowering, build, hardware class and number of threads equal) a re-run gives the same bits, so hashes
+ * are compared and one that differs is a disagreement. Across classes the bits of a state differ honestly: then the
+ * distance between the two ends counts, and it is never more than plausible. The model is made of the claimed last
+ * checkpoint without computing anything, so its hashes count everywhere. Never a loss is compared here.
  * @see design section 4, "Verification"; SPEC VER1 to VER4.
  */
 import { PLAUSIBLE_DISTANCE } from "../limits.ts";
@@ -56,13 +57,16 @@ export function mismatches(claim: RerunClaim, answer: RerunAnswer): readonly Mis
 
 /**
  * The outcome of one re-run: `agrees` or `disagrees` in exact mode; `plausible` or `implausible` by distance, where a
- * claimed failure needs one with the same code and any other needs a distance from 0 to `PLAUSIBLE_DISTANCE`. Pure.
+ * claimed failure needs one with the same code, and any other the claimed model, made again of the claimed checkpoint,
+ * and a distance from 0 to `PLAUSIBLE_DISTANCE`. Pure.
  */
 export function outcomeOf(claim: RerunClaim, answer: RerunAnswer, comparison: Comparison): RerunOutcome {
-  if (comparison.mode === "exact") return mismatches(claim, answer).length === 0 ? "agrees" : "disagrees";
+  const differing = mismatches(claim, answer);
+  if (comparison.mode === "exact") return differing.length === 0 ? "agrees" : "disagrees";
   if (claim.failure !== null || answer.failure !== null) {
     return claim.failure?.code === answer.failure?.code ? "plausible" : "implausible";
   }
+  if (differing.includes("onnx") || differing.includes("weights")) return "implausible";
   const { distance } = comparison;
   return distance !== null && distance >= 0 && distance <= PLAUSIBLE_DISTANCE ? "plausible" : "implausible";
 }

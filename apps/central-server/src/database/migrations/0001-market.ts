@@ -162,6 +162,7 @@ const STATEMENTS = [
     lowering text not null,
     build text not null,
     hardware_class text not null,
+    threads integer not null check (threads > 0),
     lease_expires_at timestamptz not null,
     offered_at timestamptz not null,
     accepted_at timestamptz,
@@ -215,6 +216,7 @@ const STATEMENTS = [
     lowering text,
     build text,
     hardware_class text,
+    threads integer,
     from_step bigint,
     to_step bigint,
     is_audited boolean not null default false,
@@ -231,6 +233,8 @@ const STATEMENTS = [
     machine_id uuid not null references machines,
     owner_id uuid not null references users,
     is_platform boolean not null,
+    -- Whether its answer decides: the platform's, or that of an established node.
+    is_trusted boolean not null,
     mode text not null check (mode in ('exact', 'distance')),
     pay bigint not null check (pay >= 0),
     -- Objects that the verifier may read; what it has to find out itself is not among them.
