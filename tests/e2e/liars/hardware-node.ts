@@ -4,14 +4,14 @@
  *
  * The program itself measures its devices and registers what it found, so it cannot be made to say this.
  */
-import { setTimeout as sleep } from "node:timers/promises";
 import { mkdir } from "node:fs/promises";
+import { availableParallelism } from "node:os";
 import { join } from "node:path";
-import { startCalibrator, type Calibrator, type ComputedRound, type RoundRequest } from "@cyxwiz/backend";
-import { operationsOf, type UnitState } from "@cyxwiz/market";
+import type { Calibrator } from "@cyxwiz/backend";
+import type { UnitState } from "@cyxwiz/market";
 import type { Clock, Logger } from "@cyxwiz/platform";
 import { defined, parseUnitId, type NodeId, type UnitId } from "@cyxwiz/primitives";
-import type { RegisterNodeAnswer, RegisterNodeBody } from "@cyxwiz/protocol/rest";
+import { userDevicesSchema, type RegisterNodeAnswer, type RegisterNodeBody } from "@cyxwiz/protocol/rest";
 import { CalibrationAnswers } from "../../../apps/server-node/src/calibration/calibration-answers.ts";
 import { CalibrationDesk } from "../../../apps/server-node/src/calibration/calibration-desk.ts";
 import { MarketSignature } from "../../../apps/server-node/src/calibration/market-signature.ts";
@@ -29,8 +29,8 @@ import type { Account } from "./account.ts";
 
 const GIB = 1024 ** 3;
 const VRAM_GB = 24;
-/** As much as every challenge asks for, and on any computer that runs this. */
-const THREADS = 1;
+/** The most that a challenge is answered with here, so that a large computer comes no nearer to a GPU. */
+const THREADS = Math.min(2, availableParallelism());
 const RECONNECT_MS = 1_000;
 
 export interface HardwareNodeOptions {
@@ -106,6 +106,15 @@ export class HardwareNode implements AsyncDisposable {
     const status = state.toLowerCase() as Lowercase<UnitState>;
     const restUnits = [{ unit_id: unitId, status, current_load_percent: 0, current_task_id: null }];
     await this.#rest.heartbeat({ nodeId: this.id, units: restUnits, apiKey: this.#apiKey }, signal);
+  }
+
+  /** Why its device is in the state that it is in, as its owner sees it. */
+  async statusReason(): Promise<string | null | undefined> {
+    const { owner } = this.#options;
+    const ownerId = await this.#rest.ownerOf(owner.token, this.#stopping.signal);
+    const { machines } = await owner.rest.call("GET", `/api/users/${ownerId}/devices`, { schema: userDevicesSchema });
+    const [machine] = machines;
+    return [...(machine?.hardware.cpus ?? []), ...(machine?.hardware.gpus ?? [])][0]?.compute_unit?.status_reason;
   }
 
   get isStopped(): boolean {
@@ -187,57 +196,5 @@ export class HardwareNode implements AsyncDisposable {
       hardware: { ...hardware, gpus: isGpu ? [gpu] : [], cpus: isGpu ? [] : [cpu] },
       compute_units: [{ device_type: claim.deviceType, device_id: 0, allocation, benchmark }],
     };
-  }
-}
-
-/** Computes what is asked and changes one element of it. */
-export function miscounting(real: Calibrator): Calibrator {
-  return {
-    compute: async (request) => {
-      const computed = await real.compute(request);
-      const { product } = computed;
-      const at = Math.floor(product.length / 2);
-      // Another residue of the same field: nothing but the product itself shows it.
-      return { ...computed, product: new Uint8Array(product).with(at, ((product[at] ?? 0) + 1) % 31) };
-    },
-    [Symbol.asyncDispose]: () => real[Symbol.asyncDispose](),
-  };
-}
-
-/**
- * One device, whoever sells it: it computes one round after the other, and those that came together share it in equal
- * parts, so none is ready before the last.
- *
- * Its speed is set, in operations a second, below what the processor does: other programs then change little.
- */
-export class SharedDevice {
-  readonly #flopsPerSecond: number;
-  #last: Promise<unknown> = Promise.resolve();
-
-  constructor(flopsPerSecond: number) {
-    this.#flopsPerSecond = flopsPerSecond;
-  }
-
-  /** A process that computes on it. */
-  startCalibrator(): Calibrator {
-    const real = startCalibrator({ niceness: 0 });
-    return {
-      compute: (request) => this.#inTurn(() => this.#compute(real, request)),
-      [Symbol.asyncDispose]: () => real[Symbol.asyncDispose](),
-    };
-  }
-
-  async #inTurn(compute: () => Promise<ComputedRound>): Promise<ComputedRound> {
-    const own = this.#last.then(compute);
-    this.#last = own.catch(() => undefined);
-    const computed = await own;
-    await this.#last;
-    return computed;
-  }
-
-  async #compute(real: Calibrator, request: RoundRequest): Promise<ComputedRound> {
-    const takesMs = (1_000 * operationsOf(request.round)) / this.#flopsPerSecond;
-    const [computed] = await Promise.all([real.compute(request), sleep(takesMs)]);
-    return computed;
   }
 }

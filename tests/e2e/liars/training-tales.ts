@@ -61,7 +61,7 @@ export function skipping(isSkipped: (interval: number, intervals: number) => boo
         state = await keep(event.path);
         yield event;
         interval++;
-        if (skips[interval] !== false) break;
+        if (interval === steps.length || skips[interval]) break;
       }
     }
     yield* modelOf(job, defined(state, "a last state"));

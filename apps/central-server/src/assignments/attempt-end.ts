@@ -5,15 +5,16 @@
  * A failure of the job ends the job. A failure of the node or the server gives the job back to the queue with its
  * checkpoints; the node that failed or lost it is not asked again. After `MAX_RETRIES` such attempts the job is FAILED.
  */
-import { AppError, defined, isAppError, type UserId } from "@cyxwiz/primitives";
+import { AppError, isAppError, type UserId } from "@cyxwiz/primitives";
 import type { AssignmentEvent, JobEvent } from "@cyxwiz/market";
-import { inTransaction, type MarketTransaction, type TransactionContext } from "../database/transaction.ts";
+import type { MarketTransaction, TransactionContext } from "../database/transaction.ts";
 import type { JobSignals } from "../jobs/job-signals.ts";
-import { lockJob, moveJob, type JobRow } from "../jobs/job-state.ts";
+import { moveJob, type JobRow } from "../jobs/job-state.ts";
 import { MAX_RETRIES } from "../jobs/limits.ts";
 import { NO_PROGRESS, type LiveProgress } from "../jobs/live-progress.ts";
 import type { JobEndings } from "../jobs/settlement-service.ts";
 import { addReader } from "../objects/object-service.ts";
+import { quoteOf } from "../quotes/quote-record.ts";
 import type { ReputationService } from "../reputation/reputation-service.ts";
 import type { JobFailure } from "../verification/job-ending.ts";
 import { returnChanges } from "../verification/refusals.ts";
@@ -22,6 +23,7 @@ import type { VerificationService } from "../verification/verification-service.t
 import { VERIFICATION_ERRORS } from "../verification/verification-errors.ts";
 import { requireArtifact, type ReportedArtifact } from "./artifact.ts";
 import { ASSIGNMENT_ERRORS } from "./assignment-errors.ts";
+import { changeAttempt } from "./attempt-change.ts";
 import {
   cut,
   isUnreadableStart,
@@ -31,7 +33,7 @@ import {
   type ReportedResult,
 } from "./reported-end.ts";
 import { begin, checkStep, commitSteps, requireKind, stopOf } from "./assignment-service.ts";
-import { lockLive, moveAssignment, type AssignmentRow } from "./assignment-state.ts";
+import { moveAssignment, type AssignmentRow } from "./assignment-state.ts";
 import type { AssignmentClaim, LiveAssignment, LiveAssignments } from "./live-assignments.ts";
 
 export interface AttemptEndOptions extends TransactionContext {
@@ -172,7 +174,9 @@ export class AttemptEnd {
       }
       // A node that goes away in order handed its work over; it may have the job again when it is back.
       const isHandedOver = code === NODE_DRAINING;
-      const hasProgressed = job.committed_step > assignment.from_step;
+      // Less than a whole interval is none: each hand-over is checked before another node builds on it.
+      const { settings } = await quoteOf(transaction, job);
+      const hasProgressed = job.committed_step - assignment.from_step >= settings.checkpoint_every_steps;
       await this.#requeue(transaction, job, assignment, {
         assignmentEvent: "failed",
         jobEvent: "attempt-failed",
@@ -341,19 +345,8 @@ export class AttemptEnd {
     live: LiveAssignment,
     run: (transaction: MarketTransaction, job: JobRow, assignment: AssignmentRow) => Promise<void>,
   ): Promise<void> {
-    const { live: assignments, progress, signals, endings, wakeScheduler } = this.#options;
-    const isOver = await inTransaction(this.#options, async (transaction) => {
-      const job = defined(await lockJob(transaction, live.jobId), "the job of an assignment");
-      await run(transaction, job, await lockLive(transaction, live.assignmentId));
-      const after = await transaction
-        .selectFrom("assignments")
-        .select("ended_at")
-        .where("id", "=", live.assignmentId)
-        .executeTakeFirstOrThrow();
-      return after.ended_at !== null;
-    });
-    if (!isOver) return;
-    assignments.forget(live.assignmentId);
+    const { progress, signals, endings, wakeScheduler } = this.#options;
+    if (!(await changeAttempt(this.#options, live, run))) return;
     progress.forget(live.jobId);
     endings.committed();
     signals.changed(live.jobId);

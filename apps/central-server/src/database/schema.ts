@@ -149,6 +149,8 @@ export interface JobsTable {
   committed_step: Defaulted<bigint>;
   attempts: Defaulted<number>;
   banned_machines: Defaulted<string[]>;
+  /** Whose work on it was refused or contested, on whatever machine. */
+  banned_owners: Defaulted<string[]>;
   progress: ColumnType<unknown, string | undefined, string>;
   placement: ColumnType<unknown, string | null | undefined, string | null>;
   result: ColumnType<unknown, string | null | undefined, string | null>;

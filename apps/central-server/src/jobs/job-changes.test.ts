@@ -3,7 +3,7 @@ import { changeText, type ReceiptKey } from "@cyxwiz/receipt";
 import { sequential, writeCyxwiz } from "@cyxwiz/graph";
 import { defined } from "@cyxwiz/primitives";
 import { idOf } from "../assignments/node.fixture.ts";
-import { verifySignature } from "../receipts/receipt-service.ts";
+import { verifySignature } from "../receipts/verify-signature.fixture.ts";
 import { ScriptedMarket } from "../verification/scripted-market.fixture.ts";
 import type { ScriptedNode, ScriptedTask, ScriptedTraining } from "../verification/scripted-training.fixture.ts";
 import { MAX_CHANGES } from "./limits.ts";

@@ -7,6 +7,7 @@ import {
   heartbeatRequestSchema,
   heartbeatResponseSchema,
   publicNodeSchema,
+  publicNodesSchema,
   registerNodeRequestSchema,
   registerNodeResponseSchema,
   userDevicesSchema,
@@ -126,7 +127,7 @@ function registerDirectoryRoutes(app: RestApp, { hooks, directory, devices }: Ma
       schema: {
         tags: ["nodes"],
         summary: "The newest nodes, without address and wallet",
-        response: { 200: z.object({ nodes: z.array(publicNodeSchema) }) },
+        response: { 200: publicNodesSchema },
       },
     },
     async () => ({ nodes: (await directory.list()).map((found) => directory.present(found)) }),

@@ -102,6 +102,7 @@ export class UserDevicesQuery {
     return {
       unit_id: unit.id,
       status: unit.status.toLowerCase() as UnitStatus,
+      status_reason: unit.status_reason,
       vram_allocated_mb: unit.device_type === "gpu" ? Number(unit.memory_bytes) / 1_048_576 : null,
       cores_allocated: unit.device_type === "cpu" ? (allocation.cores_allocated ?? unit.cores) : null,
       current_load_percent: beat?.loadPercent ?? unit.load_percent,

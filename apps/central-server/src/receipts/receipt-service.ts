@@ -4,7 +4,6 @@
  * A job has one when it ended with a checkpoint chain: completed, cancelled, or failed by its own fault. It says how the
  * result was checked, also when it was not.
  */
-import { createPublicKey, verify } from "node:crypto";
 import { addAmounts, amount, AppError, formatAmount, type JobId, type UserId } from "@cyxwiz/primitives";
 import type { Settlement } from "@cyxwiz/market";
 import type { Clock } from "@cyxwiz/platform";
@@ -105,14 +104,6 @@ export class ReceiptService {
     const network = await networkName(db, clock);
     return { network, keys: [published(key, network)] };
   }
-}
-
-/** As `checkReceipt` wants it: an Ed25519 signature, base64url, over a text's UTF-8. */
-export function verifySignature(publicKeyPem: string, text: string, signature: string): boolean {
-  const key = createPublicKey(publicKeyPem);
-  return (
-    key.asymmetricKeyType === "ed25519" && verify(null, Buffer.from(text), key, Buffer.from(signature, "base64url"))
-  );
 }
 
 function outcomeOf(ending: FinalEnding): ReceiptBody["outcome"] | undefined {

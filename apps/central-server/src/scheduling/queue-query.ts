@@ -24,6 +24,7 @@ export async function readQueue(
       "jobs.id",
       "jobs.user_id",
       "jobs.banned_machines",
+      "jobs.banned_owners",
       "jobs.created_at",
       "jobs.priority",
       "quotes.amount",
@@ -38,10 +39,20 @@ export async function readQueue(
     submitter: row.user_id as UserId,
     needs: (row.cost as QuotedCost).needs,
     quoted: amount(row.amount),
-    bannedNodes: [...(row.banned_machines as NodeId[]), ...unwished(fleet, row.requirements as Requirements)],
+    bannedNodes: [
+      ...(row.banned_machines as NodeId[]),
+      ...ownedBy(fleet, row.banned_owners as UserId[]),
+      ...unwished(fleet, row.requirements as Requirements),
+    ],
     submittedAt: row.created_at.getTime(),
     priority: row.priority,
   }));
+}
+
+/** Read here and not when the job is given back: a banned owner's later machines are banned too. */
+function ownedBy(fleet: readonly FleetUnit[], owners: readonly UserId[]): readonly NodeId[] {
+  if (owners.length === 0) return [];
+  return [...new Set(fleet.filter((unit) => owners.includes(unit.ownerId)).map((unit) => unit.nodeId))];
 }
 
 function unwished(fleet: readonly FleetUnit[], requirements: Requirements): readonly NodeId[] {

@@ -5,9 +5,10 @@
 import { createHash } from "node:crypto";
 import { canonicalJson, type ChainEntry, type ResultEntry, type SegmentEntry } from "@cyxwiz/receipt";
 import { PLATFORM_USER_ID } from "../accounts/platform-account.ts";
+import type { Database } from "../database/open-database.ts";
 import type { MarketTransaction } from "../database/transaction.ts";
 import type { JobRow } from "../jobs/job-state.ts";
-import { quoteOf } from "../quotes/quote-record.ts";
+import { quoteOf, toQuoteRecord, type QuoteRecord } from "../quotes/quote-record.ts";
 
 export interface Canary {
   /** The computation: the same graph, data, settings and seed are one canary. */
@@ -29,26 +30,9 @@ export async function canaryOf(
   const made = modelOf(chain);
   if ((job.user_id as typeof PLATFORM_USER_ID) !== PLATFORM_USER_ID || !made) return undefined;
   const { graph, dataset, settings, seed } = await quoteOf(transaction, job);
-  const earlier = await transaction
-    .selectFrom("jobs")
-    .innerJoin("quotes", "quotes.id", "jobs.quote_id")
-    .innerJoin("verifications", "verifications.job_id", "jobs.id")
+  const earlier = await knownCanaries(transaction)
     .select("verifications.chain")
-    .where("jobs.user_id", "=", PLATFORM_USER_ID)
     .where("jobs.id", "<>", job.id)
-    .where("jobs.verification", "=", "verified")
-    .where("verifications.verdict", "=", "verified")
-    // Only what the platform's own node found is known; else a ring could make its garbage the truth.
-    .where((eb) =>
-      eb.exists(
-        eb
-          .selectFrom("reruns")
-          .select("reruns.assignment_id")
-          .whereRef("reruns.verification_id", "=", "verifications.id")
-          .where("reruns.is_platform", "=", true)
-          .where("reruns.outcome", "=", "agrees"),
-      ),
-    )
     .where("quotes.graph", "=", graph)
     .where("quotes.seed", "=", seed)
     .where("quotes.settings", "=", JSON.stringify(settings) as never)
@@ -63,6 +47,36 @@ export async function canaryOf(
     .update(canonicalJson({ graph, cid: dataset.cid, seed, settings }))
     .digest("hex");
   return { id, isRight: known.result.weights_sha256 === made.result.weights_sha256 };
+}
+
+/** The newest computations whose answer is known, at most `limit`. */
+export async function recentCanaries(db: Database, limit: number): Promise<readonly QuoteRecord[]> {
+  const rows = await knownCanaries(db).selectAll("quotes").orderBy("jobs.ended_at", "desc").limit(limit).execute();
+  return rows.map(toQuoteRecord);
+}
+
+/**
+ * The platform's own jobs whose answer is known, with their quotes and what was verified. Only what the platform's own
+ * node found counts; else a ring could make its garbage the truth.
+ */
+function knownCanaries(db: Database) {
+  return db
+    .selectFrom("jobs")
+    .innerJoin("quotes", "quotes.id", "jobs.quote_id")
+    .innerJoin("verifications", "verifications.job_id", "jobs.id")
+    .where("jobs.user_id", "=", PLATFORM_USER_ID)
+    .where("jobs.verification", "=", "verified")
+    .where("verifications.verdict", "=", "verified")
+    .where((eb) =>
+      eb.exists(
+        eb
+          .selectFrom("reruns")
+          .select("reruns.assignment_id")
+          .whereRef("reruns.verification_id", "=", "verifications.id")
+          .where("reruns.is_platform", "=", true)
+          .where("reruns.outcome", "=", "agrees"),
+      ),
+    );
 }
 
 function modelOf(

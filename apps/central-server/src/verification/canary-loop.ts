@@ -9,9 +9,9 @@ import type { Clock, Logger } from "@cyxwiz/platform";
 import { PLATFORM_USER_ID } from "../accounts/platform-account.ts";
 import type { Database } from "../database/open-database.ts";
 import type { JobService } from "../jobs/job-service.ts";
-import { toQuoteRecord } from "../quotes/quote-record.ts";
 import type { QuoteService } from "../quotes/quote-service.ts";
 import type { FleetUnit } from "../scheduling/fleet-query.ts";
+import { recentCanaries } from "./canary-answers.ts";
 import { MAX_CANARIES } from "./limits.ts";
 
 export interface CanaryLoopOptions {
@@ -56,7 +56,7 @@ export class CanaryLoop {
   /** Sends one; false when there is none to send, or no node to send it to. */
   async send(): Promise<boolean> {
     const { quotes, jobs } = this.#options;
-    const known = this.#pick(await this.#known());
+    const known = this.#pick(await recentCanaries(this.#options.db, MAX_CANARIES));
     const nodeId = this.#pick([...new Set((await this.#idle()).map((unit) => unit.nodeId))]);
     if (!known || !nodeId) return false;
     const { graph, dataset, settings, seed } = known;
@@ -69,19 +69,6 @@ export class CanaryLoop {
     });
     await jobs.submit({ userId: PLATFORM_USER_ID, quoteId: quote.quote_id as QuoteId, jobId: undefined });
     return true;
-  }
-
-  async #known() {
-    const rows = await this.#options.db
-      .selectFrom("jobs")
-      .innerJoin("quotes", "quotes.id", "jobs.quote_id")
-      .selectAll("quotes")
-      .where("jobs.user_id", "=", PLATFORM_USER_ID)
-      .where("jobs.verification", "=", "verified")
-      .orderBy("jobs.ended_at", "desc")
-      .limit(MAX_CANARIES)
-      .execute();
-    return rows.map(toQuoteRecord);
   }
 
   async #idle(): Promise<readonly FleetUnit[]> {

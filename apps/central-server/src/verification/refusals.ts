@@ -77,7 +77,7 @@ export class Refusals {
       await this.#options.settlements.settle(transaction, kept, { ending: failed, verdict });
       return;
     }
-    const banned = await machinesOf(transaction, await ownerOf(transaction, work.nodeId));
+    const owner = await ownerOf(transaction, work.nodeId);
     await moveJob(transaction, kept, {
       event: "result-refused",
       at: new Date(this.#options.clock.now()),
@@ -88,7 +88,7 @@ export class Refusals {
         result: null,
         failure: JSON.stringify(failure),
         progress: JSON.stringify({ ...NO_PROGRESS, step: work.step }),
-        banned_machines: [...new Set([...job.banned_machines, ...banned])],
+        banned_owners: [...new Set([...job.banned_owners, owner])],
       },
     });
   }
@@ -151,7 +151,7 @@ async function faultsOf(
     .where("outcome", "in", ["disagrees", "implausible"])
     .execute();
   return rows.map(({ reasons }) => {
-    const named = reasons as unknown as readonly Mismatch[];
+    const named = reasons as readonly Mismatch[];
     return named.length > 0 && named.every((name) => name === "onnx" || name === "weights") ? "model" : "steps";
   });
 }
@@ -197,9 +197,4 @@ async function ownerOf(transaction: MarketTransaction, nodeId: NodeId): Promise<
     .where("id", "=", nodeId)
     .executeTakeFirstOrThrow();
   return row.owner_id as UserId;
-}
-
-async function machinesOf(transaction: MarketTransaction, ownerId: UserId): Promise<readonly string[]> {
-  const rows = await transaction.selectFrom("machines").select("id").where("owner_id", "=", ownerId).execute();
-  return rows.map((row) => row.id);
 }

@@ -17,11 +17,12 @@ import {
   type Mismatch,
 } from "@cyxwiz/receipt";
 import { requireKind } from "../assignments/assignment-service.ts";
-import { lockLive, moveAssignment, type AssignmentRow } from "../assignments/assignment-state.ts";
+import { changeAttempt } from "../assignments/attempt-change.ts";
+import { moveAssignment, type AssignmentRow } from "../assignments/assignment-state.ts";
 import type { AssignmentClaim, LiveAssignment, LiveAssignments } from "../assignments/live-assignments.ts";
-import { inTransaction, type MarketTransaction, type TransactionContext } from "../database/transaction.ts";
+import type { MarketTransaction, TransactionContext } from "../database/transaction.ts";
 import type { JobSignals } from "../jobs/job-signals.ts";
-import { lockJob, noteJobEvent, type JobRow } from "../jobs/job-state.ts";
+import { noteJobEvent, type JobRow } from "../jobs/job-state.ts";
 import { isIndependent } from "./independence.ts";
 import { claimOf, readVerification, type RerunRow, type Verification } from "./rerun-task.ts";
 import { VERIFICATION_ERRORS } from "./verification-errors.ts";
@@ -152,19 +153,8 @@ export class RerunService {
     live: LiveAssignment,
     run: (transaction: MarketTransaction, job: JobRow, assignment: AssignmentRow) => Promise<void>,
   ): Promise<void> {
-    const { live: assignments, signals, verifications, wakeScheduler } = this.#options;
-    const isOver = await inTransaction(this.#options, async (transaction) => {
-      const job = defined(await lockJob(transaction, live.jobId), "the job of an assignment");
-      await run(transaction, job, await lockLive(transaction, live.assignmentId));
-      const after = await transaction
-        .selectFrom("assignments")
-        .select("ended_at")
-        .where("id", "=", live.assignmentId)
-        .executeTakeFirstOrThrow();
-      return after.ended_at !== null;
-    });
-    if (!isOver) return;
-    assignments.forget(live.assignmentId);
+    const { signals, verifications, wakeScheduler } = this.#options;
+    if (!(await changeAttempt(this.#options, live, run))) return;
     verifications.committed();
     signals.changed(live.jobId);
     wakeScheduler();

@@ -12,7 +12,7 @@ import {
 import type { QuoteRequest } from "@cyxwiz/protocol/rest";
 import type { ReceiptBody, ReceiptKey } from "@cyxwiz/receipt";
 import { checkReceipt } from "@cyxwiz/receipt";
-import { verifySignature } from "../receipts/receipt-service.ts";
+import { verifySignature } from "../receipts/verify-signature.fixture.ts";
 import { sha256 } from "./job-chain.ts";
 import { ScriptedNode, type Flaw, type Lie, type ScriptedTask } from "./scripted-training.fixture.ts";
 

@@ -330,7 +330,7 @@ export function initialState({ seed, dataset }: Pick<ScriptedTask, "seed" | "dat
 }
 
 /** The state after the steps `from` + 1 to `to`: each is a hash of the one before and of the changes in force. */
-export function advance(
+function advance(
   state: string,
   { from, to, changes }: { readonly from: number; readonly to: number; readonly changes: readonly Change[] },
 ): string {

@@ -5,7 +5,7 @@ import {
   jobListSchema,
   jobSchema,
   lossCurveSchema,
-  publicNodeSchema,
+  publicNodesSchema,
   quoteSchema,
   receiptKeysSchema,
   reputationSchema,
@@ -28,7 +28,7 @@ import {
   type Wallet,
   type WalletHistory,
 } from "@cyxwiz/protocol/rest";
-import { z } from "zod";
+import type { z } from "zod";
 
 export type LossCurve = z.infer<typeof lossCurveSchema>["points"];
 export type Reputation = z.infer<typeof reputationSchema>;
@@ -59,8 +59,7 @@ export class MarketClient {
   }
 
   async nodes(): Promise<PublicNode[]> {
-    const schema = z.object({ nodes: z.array(publicNodeSchema) });
-    return (await this.#rest.call("GET", "/api/nodes", { schema })).nodes;
+    return (await this.#rest.call("GET", "/api/nodes", { schema: publicNodesSchema })).nodes;
   }
 
   async reputation(nodeId: string): Promise<Reputation> {

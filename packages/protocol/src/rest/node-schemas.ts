@@ -168,6 +168,8 @@ export const publicNodeSchema = z.object({
 });
 export type PublicNode = z.infer<typeof publicNodeSchema>;
 
+export const publicNodesSchema = z.object({ nodes: z.array(publicNodeSchema) });
+
 /** Why a node's reputation is what it is: every change with its evidence, newest first. */
 export const reputationSchema = z.object({
   node_id: uuidSchema,
@@ -196,6 +198,10 @@ export const reputationSchema = z.object({
 const ownedUnitSchema = z.object({
   unit_id: z.string(),
   status: z.enum(UNIT_STATUSES),
+  status_reason: z
+    .string()
+    .nullable()
+    .describe("Why it is in this state, where there is more to say than the state does"),
   vram_allocated_mb: z.number().nullable(),
   cores_allocated: z.number().nullable(),
   current_load_percent: z.number(),

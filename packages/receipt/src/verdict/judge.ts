@@ -54,18 +54,18 @@ export function judge(reruns: readonly JudgedRerun[], { isAudited }: JudgeOption
 }
 
 /**
- * The verdict when nobody else can re-run it: what was decided. Else, where more answers are negative than positive,
- * `contested`: the work is neither paid nor refused, and has to be done again elsewhere. Else, where all are positive,
- * their verdict if one is trusted, and `plausible` if several are not. Anything else is `unverified`. Pure.
+ * The verdict when nobody else can re-run it: what was decided. Else, where the trusted answers, and if they are as many
+ * on both sides all of them, are negative more often than positive, `contested`: the work is neither paid nor refused, and
+ * has to be done again elsewhere. Else, where all are positive, their verdict if one is trusted, and `plausible` if several
+ * are not. Anything else is `unverified`. Pure.
  */
 export function judgeWithout(reruns: readonly JudgedRerun[]): Verdict | "contested" {
   const judgement = judge(reruns, { isAudited: true });
   if (judgement.kind === "decided") return judgement.verdict;
   const answers = firstAnswers(reruns);
   const positive = answers.filter(isPositive);
-  const negatives = answers.length - positive.length;
-  if (negatives > positive.length) return "contested";
-  if (negatives > 0) return "unverified";
+  if ((majority(answers.filter(isTrusted)) || majority(answers)) < 0) return "contested";
+  if (positive.length < answers.length) return "unverified";
   if (positive.some(isTrusted)) return weakest(positive);
   return positive.length >= QUORUM ? "plausible" : "unverified";
 }
@@ -79,6 +79,11 @@ function firstAnswers(reruns: readonly JudgedRerun[]): readonly JudgedRerun[] {
 
 function isPositive({ outcome }: JudgedRerun): boolean {
   return outcome === "agrees" || outcome === "plausible";
+}
+
+/** By how many answers more it is right than wrong. */
+function majority(answers: readonly JudgedRerun[]): number {
+  return 2 * answers.filter(isPositive).length - answers.length;
 }
 
 function isTrusted(rerun: JudgedRerun): boolean {

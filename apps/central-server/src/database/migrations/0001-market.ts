@@ -133,6 +133,7 @@ const STATEMENTS = [
     committed_step bigint not null default 0,
     attempts integer not null default 0,
     banned_machines uuid[] not null default '{}',
+    banned_owners uuid[] not null default '{}',
     progress jsonb not null default '{}',
     placement jsonb,
     result jsonb,
