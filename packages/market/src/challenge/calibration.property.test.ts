@@ -49,6 +49,7 @@ test("[CAL7] a unit that shows half of its best is quoted at half; a small fall 
   const shared = measured(30e9, alone);
   expect(shared.best).toBe(60e9);
   expect(effectiveSpeed({ claimedTrainFlops: 20e9, calibration: shared })).toBe(10e9);
+  expect(effectiveSpeed({ claimedTrainFlops: 80e12, calibration: shared })).toBe(30e9);
   expect(effectiveSpeed({ claimedTrainFlops: 20e9, calibration: measured(46e9, alone) })).toBe(20e9);
   expect(effectiveSpeed({ claimedTrainFlops: 20e9, calibration: measured(60e9, shared) })).toBe(20e9);
 });

@@ -48,11 +48,11 @@ export interface SpeedClaim {
 /**
  * The training speed that quotes and scores use, in operations a second.
  *
- * The lower of the claim and the curve's peak (no training is faster than bare matrix products), times what is left of
- * the unit's best. Never above the claim, never above the peak, and never falls when a curve rises. Before the first
- * challenge it is the claim.
+ * The claim times what is left of the unit's best, at most the curve's peak: no training is faster than bare matrix
+ * products. A peak that fell is what is left already, and does not fall twice. Never above the claim, and never falls
+ * when a curve rises. Before the first challenge it is the claim.
  */
 export function effectiveSpeed({ claimedTrainFlops, calibration }: SpeedClaim): number {
   if (!calibration) return claimedTrainFlops;
-  return Math.min(claimedTrainFlops, peakOf(calibration.curve)) * remainingShare(calibration);
+  return Math.min(claimedTrainFlops * remainingShare(calibration), peakOf(calibration.curve));
 }
