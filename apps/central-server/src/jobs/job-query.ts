@@ -148,7 +148,7 @@ async function records(db: Database, narrow: (query: JobsQuery) => JobsQuery): P
   const escrows = await db.selectFrom("escrows").selectAll().where("quote_id", "in", quoteIds).execute();
   const jobIds = jobs.map((job) => job.id);
   const attempts = await latestAttempts(db, jobIds);
-  const checks = await latestChecks(db, jobIds);
+  const checks = await latestChecks(db, jobs);
   return jobs.flatMap((job) => {
     const quote = quotes.find((one) => one.id === job.quote_id);
     if (!quote) return [];
@@ -187,16 +187,42 @@ async function latestAttempts(db: Database, jobIds: readonly string[]) {
 type Checks = Pick<JobRecord, "verification" | "reruns" | "hasReceipt">;
 
 /** The latest check of each job, with its re-runs, and whether a receipt came of it. */
-async function latestChecks(db: Database, jobIds: readonly string[]): Promise<(jobId: string) => Checks> {
+async function latestChecks(
+  db: Database,
+  jobs: readonly { readonly id: string; readonly ended_at: Date | null }[],
+): Promise<(jobId: string) => Checks> {
   const verifications = await db
     .selectFrom("verifications")
     .distinctOn("job_id")
     .select(["id", "job_id", "from_step", "to_step"])
-    .where("job_id", "in", [...jobIds])
+    .where(
+      "job_id",
+      "in",
+      jobs.map((job) => job.id),
+    )
     .orderBy("job_id")
     .orderBy("drawn_at", "desc")
     .execute();
-  const reruns = await db
+  const reruns = await rerunsOf(
+    db,
+    verifications.map((one) => one.id),
+  );
+  const ended = jobs.filter((job) => job.ended_at !== null).map((job) => job.id);
+  const receipts =
+    ended.length === 0 ? [] : await db.selectFrom("receipts").select("job_id").where("job_id", "in", ended).execute();
+  return (jobId) => {
+    const verification = verifications.find((one) => one.job_id === jobId) ?? null;
+    return {
+      verification,
+      reruns: reruns.filter((rerun) => rerun.verification_id === verification?.id),
+      hasReceipt: receipts.some((receipt) => receipt.job_id === jobId),
+    };
+  };
+}
+
+async function rerunsOf(db: Database, verificationIds: readonly string[]) {
+  if (verificationIds.length === 0) return [];
+  return db
     .selectFrom("reruns")
     .innerJoin("machines", "machines.id", "reruns.machine_id")
     .innerJoin("assignments", "assignments.id", "reruns.assignment_id")
@@ -209,23 +235,7 @@ async function latestChecks(db: Database, jobIds: readonly string[]): Promise<(j
       "reruns.distance",
       "reruns.paid",
     ])
-    .where("verification_id", "in", [NO_ID, ...verifications.map((one) => one.id)])
+    .where("verification_id", "in", [...verificationIds])
     .orderBy("assignments.fencing_token")
     .execute();
-  const receipts = await db
-    .selectFrom("receipts")
-    .select("job_id")
-    .where("job_id", "in", [...jobIds])
-    .execute();
-  return (jobId) => {
-    const verification = verifications.find((one) => one.job_id === jobId) ?? null;
-    return {
-      verification,
-      reruns: reruns.filter((rerun) => rerun.verification_id === verification?.id),
-      hasReceipt: receipts.some((receipt) => receipt.job_id === jobId),
-    };
-  };
 }
-
-/** An id that no row has: `in ()` is no SQL. */
-const NO_ID = "00000000-0000-0000-0000-000000000000";

@@ -187,6 +187,21 @@ describe("an honest job", () => {
     await world.receipt(jobId);
   });
 
+  it("[VER6] ends with one answer where an audit has nobody else to ask", async () => {
+    await using world = await ScriptedMarket.create({ verification: { auditedShare: 1 } });
+    for (const name of ["alpha", "beta"]) await world.hire(name);
+    const { jobId } = await world.submit();
+    await world.train(jobId);
+    await world.verify(jobId);
+    await world.market.schedule();
+    await world.market.settle();
+    expect(await world.job(jobId)).toMatchObject({
+      state: "COMPLETED",
+      verification: { verdict: "verified", reruns: [{ outcome: "agrees" }] },
+    });
+    await world.receipt(jobId);
+  });
+
   it("is the same through a restart of the server between any two steps, and through reports that come twice", async () => {
     await using world = await ScriptedMarket.create();
     await world.hire("alpha");

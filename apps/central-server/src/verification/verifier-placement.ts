@@ -8,7 +8,7 @@
 import { defined, errorMessage, type AssignmentId, type JobId, type NodeId, type UserId } from "@cyxwiz/primitives";
 import { chooseVerifier, verifierPay, type ChosenVerifier, type VerifierUnit } from "@cyxwiz/market";
 import type { Logger } from "@cyxwiz/platform";
-import { judgeWithout, MAX_RERUNS } from "@cyxwiz/receipt";
+import { judge, judgeWithout, MAX_RERUNS, type RerunOutcome } from "@cyxwiz/receipt";
 import { sql } from "kysely";
 import { offerAssignment } from "../assignments/assignment-offer.ts";
 import {
@@ -67,7 +67,8 @@ interface Asked {
   readonly ownerId: UserId;
   readonly isPlatform: boolean;
   readonly isTrusted: boolean;
-  readonly hasAnswered: boolean;
+  /** Null without an answer. */
+  readonly outcome: RerunOutcome | null;
 }
 
 export interface VerifierPass {
@@ -115,7 +116,7 @@ export class VerifierPlacement {
     const { drawn, job, asked } = open;
     const waitMs = drawn.isHandOver ? HANDOVER_WAIT_MS / 2 : this.#options.waitMs;
     const waitedMs = clock.now() - drawn.drawnAt.getTime();
-    const silent = asked.filter((one) => !one.hasAnswered);
+    const silent = asked.filter((one) => one.outcome === null);
     const quote = await quoteOf(this.#options.db, job);
     const involved = await involvedOwners(this.#options.db, { job, verificationId: drawn.id });
     const demand = {
@@ -132,7 +133,8 @@ export class VerifierPlacement {
     const hasWaited = waitedMs >= 2 * waitMs;
     const chosen = chooseVerifier(this.#askable(fleet, asked, isTired), demand, secureRandom);
     if (chosen && !(isTired && hasWaited)) return (await this.#ask(open, quote, chosen)) ?? "waits";
-    if (!hasWaited) return "waits";
+    const isSomebodyThere = fleet.some(({ online, ownerId }) => online && !demand.excludedOwners.has(ownerId));
+    if (!hasWaited && (isSomebodyThere || !isOnlyAudited(asked))) return "waits";
     await this.#giveUp(open);
     return undefined;
   }
@@ -143,7 +145,7 @@ export class VerifierPlacement {
     asked: readonly Asked[],
     isTired: boolean,
   ): readonly (FleetUnit & VerifierUnit)[] {
-    const strangers = asked.filter((one) => one.hasAnswered && !one.isTrusted).length;
+    const strangers = asked.filter((one) => one.outcome !== null && !one.isTrusted).length;
     const isTrustNeeded = strangers >= MAX_RERUNS - TRUSTED_RERUNS;
     return fleet
       .map((unit) => this.#verifierUnit(unit))
@@ -293,7 +295,7 @@ export class VerifierPlacement {
           ownerId: one.owner_id as UserId,
           isPlatform: one.is_platform,
           isTrusted: one.is_trusted,
-          hasAnswered: one.outcome !== null,
+          outcome: one.outcome as RerunOutcome | null,
         })),
     }));
   }
@@ -303,6 +305,14 @@ export class VerifierPlacement {
     const isTrusted = unit.isPlatform || unit.successesCounted >= this.#options.establishedSuccesses;
     return { ...unit, build: unit.build ?? "", hardwareClass: unit.hardwareClass ?? "", isTrusted };
   }
+}
+
+/** Whether what was answered would do for a job that was not picked for an audit: then nobody is waited for who is not there. */
+function isOnlyAudited(asked: readonly Asked[]): boolean {
+  const answers = asked.flatMap(({ ownerId, isTrusted, outcome }) =>
+    outcome === null ? [] : { owner: ownerId, isTrusted, outcome },
+  );
+  return judge(answers, { isAudited: false }).kind === "decided";
 }
 
 /** Owners who were asked and did not answer: none of their nodes is asked again. The platform is, some times. */
