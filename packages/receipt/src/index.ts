@@ -23,7 +23,7 @@ export { parseReceipt } from "./receipt/parse-receipt.ts";
 export { signReceipt } from "./receipt/sign-receipt.ts";
 export type { ReceiptSigner } from "./receipt/sign-receipt.ts";
 export type { ReceiptArtifact, ReceiptBody, ReceiptKey, ReceiptRerun, SignedReceipt } from "./receipt/receipt.ts";
-export { judge, judgeWithout } from "./verdict/judge.ts";
+export { isPositive, judge, judgeWithout } from "./verdict/judge.ts";
 export type { JudgedRerun, Judgement, JudgeOptions } from "./verdict/judge.ts";
 export { mismatches, MISMATCHES, outcomeOf } from "./verdict/outcome.ts";
 export type { ClaimedFailure, Comparison, Mismatch, RerunAnswer, RerunClaim } from "./verdict/outcome.ts";

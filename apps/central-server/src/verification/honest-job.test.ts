@@ -202,6 +202,18 @@ describe("an honest job", () => {
     await world.receipt(jobId);
   });
 
+  it("[VER6] waits for others where an audit was contradicted, though nobody else is there", async () => {
+    await using world = await ScriptedMarket.create({ verification: { auditedShare: 1 } });
+    for (const name of ["alpha", "beta", "gamma"]) await world.hire(name);
+    const { jobId } = await world.submit();
+    await world.train(jobId);
+    await world.verify(jobId);
+    const slanderer = await world.next(jobId);
+    await slanderer.node.rerun(slanderer.task, { says: { endSha256: "0".repeat(64) } });
+    await world.market.schedule();
+    expect(await world.state(jobId)).toBe("VERIFYING");
+  });
+
   it("is the same through a restart of the server between any two steps, and through reports that come twice", async () => {
     await using world = await ScriptedMarket.create();
     await world.hire("alpha");

@@ -8,7 +8,7 @@
 import { defined, errorMessage, type AssignmentId, type JobId, type NodeId, type UserId } from "@cyxwiz/primitives";
 import { chooseVerifier, verifierPay, type ChosenVerifier, type VerifierUnit } from "@cyxwiz/market";
 import type { Logger } from "@cyxwiz/platform";
-import { judge, judgeWithout, MAX_RERUNS, type RerunOutcome } from "@cyxwiz/receipt";
+import { isPositive, judgeWithout, MAX_RERUNS, type RerunOutcome } from "@cyxwiz/receipt";
 import { sql } from "kysely";
 import { offerAssignment } from "../assignments/assignment-offer.ts";
 import {
@@ -307,12 +307,10 @@ export class VerifierPlacement {
   }
 }
 
-/** Whether what was answered would do for a job that was not picked for an audit: then nobody is waited for who is not there. */
+/** Whether only the audit still asks: nobody contradicted, and one who agreed is trusted. */
 function isOnlyAudited(asked: readonly Asked[]): boolean {
-  const answers = asked.flatMap(({ ownerId, isTrusted, outcome }) =>
-    outcome === null ? [] : { owner: ownerId, isTrusted, outcome },
-  );
-  return judge(answers, { isAudited: false }).kind === "decided";
+  const answers = asked.flatMap(({ isTrusted, outcome }) => (outcome === null ? [] : { isTrusted, outcome }));
+  return answers.every(isPositive) && answers.some(({ isTrusted }) => isTrusted);
 }
 
 /** Owners who were asked and did not answer: none of their nodes is asked again. The platform is, some times. */

@@ -77,7 +77,8 @@ function firstAnswers(reruns: readonly JudgedRerun[]): readonly JudgedRerun[] {
   return [...byOwner.values()].slice(0, MAX_RERUNS);
 }
 
-function isPositive({ outcome }: JudgedRerun): boolean {
+/** Whether the re-run found what was claimed. */
+export function isPositive({ outcome }: Pick<JudgedRerun, "outcome">): boolean {
   return outcome === "agrees" || outcome === "plausible";
 }
 
